@@ -1,0 +1,435 @@
+"""panel.js in a real Chromium, on a page of its own with a fake model: what it shows, keys, updates, the end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+
+from scoop_jupyter import view
+from scoop_jupyter.panel import Panel
+from tests.scoop_jupyter import samples
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SITE = "http://panel.test"
+
+# What the themes of JupyterLab 4 set.
+FONTS = "--jp-ui-font-family: system-ui, sans-serif; --jp-code-font-family: 'DejaVu Sans Mono', monospace;"
+THEMES = {
+    "light": "--jp-layout-color0: #fff; --jp-layout-color1: #fff; --jp-ui-font-color1: rgba(0,0,0,.87);"
+    "--jp-ui-font-color2: rgba(0,0,0,.54); --jp-brand-color1: #1976d2;" + FONTS,
+    "dark": "--jp-layout-color0: #111; --jp-layout-color1: #212121; --jp-ui-font-color1: #fff;"
+    "--jp-ui-font-color2: rgba(255,255,255,.7); --jp-brand-color1: #2196f3;" + FONTS,
+    "none": "",
+}
+
+PAGE = """<!doctype html><html style="%s"><meta charset="utf-8"><title>Panel</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="/panel.css">
+<style>body { margin: 12px; background: var(--jp-layout-color0); color: var(--jp-ui-font-color1); }</style>
+<div id="cell"></div>
+<script type="module">
+import * as panel from "/panel.js";
+const listeners = new Set();
+const model = {
+  snapshot: {},
+  get(name) { return this[name]; },
+  on(event, listener) { if (event === "change:snapshot") listeners.add(listener); },
+  off(event, listener) { listeners.delete(listener); },
+};
+window.panel = panel;
+window.listeners = listeners;
+window.show = (snapshot) => {
+  model.snapshot = snapshot;
+  for (const listener of listeners) listener();
+};
+window.start = (snapshot) => {
+  model.snapshot = snapshot;
+  window.destroy = panel.default.render({ model, el: document.getElementById("cell") });
+};
+</script></html>"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """An open page without a panel yet; fails at the end if the panel erred or asked for anything else."""
+    theme = THEMES[getattr(request, "param", "light")]
+    folder = Path(view.__file__).parent
+    files = {
+        "/": ("text/html", PAGE % theme),
+        "/panel.js": ("text/javascript", (folder / "panel.js").read_text()),
+        "/panel.css": ("text/css", (folder / "panel.css").read_text()),
+    }
+    troubles: list[str] = []
+
+    def serve(route: Route) -> None:
+        kind, body = files.get(route.request.url.removeprefix(SITE), ("", ""))
+        if not kind:
+            troubles.append(f"asked for {route.request.url}")
+        route.fulfill(status=200 if kind else 404, content_type=kind, body=body)
+
+    page = browser.new_page(viewport={"width": 940, "height": 900})
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text))
+    page.route("**/*", serve)
+    page.goto(f"{SITE}/")
+    page.wait_for_function("() => window.start")
+    yield page
+    page.close()
+    assert troubles == []
+
+
+def start(page: Page, snapshot: view.Snapshot) -> None:
+    page.evaluate("text => start(JSON.parse(text))", json.dumps(snapshot))
+
+
+def show(page: Page, snapshot: view.Snapshot) -> None:
+    """Give the panel a new snapshot, and wait until it is drawn."""
+    script = "text => { show(JSON.parse(text)); return new Promise(requestAnimationFrame); }"
+    page.evaluate(script, json.dumps(snapshot))
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("tr.scoop-row").filter(has=page.get_by_text(name, exact=True))
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("tr.scoop-row .scoop-name").all_text_contents()
+
+
+def screenshot(page: Page, path: Path) -> None:
+    """Save what the page looks like, of which nothing may stick out of it."""
+    page.screenshot(path=path, full_page=True)
+    assert path.stat().st_size > 1_000
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- What it shows --------------------------------------------------------------------------------------
+
+
+def test_a_running_pool(page: Page) -> None:
+    start(page, samples.small())
+    panel = page.locator(".scoop-panel")
+    expect(panel.locator("header")).to_contain_text("Running")
+    expect(panel.locator("header")).to_contain_text("scoop-4f2a · 2 workers")
+    expect(panel.locator("header")).to_contain_text("about")
+    expect(panel.get_by_role("listitem").filter(has_text="3,110 done")).to_be_visible()
+    bar = panel.get_by_role("progressbar", name="Progress of the run")
+    expect(bar).to_have_attribute("aria-valuenow", "85")
+    expect(bar).to_have_attribute("aria-valuetext", "3,110 done, 2 running, 537 queued")
+    load = panel.get_by_role("meter").first
+    expect(load).to_have_attribute("aria-valuenow", "97")
+    expect(panel.locator(".scoop-worker").first).to_contain_text("simulate")
+    assert names(page) == ["simulate", "step", "score"]
+    expect(row(page, "step")).to_contain_text("2,488 / 2,529")
+    expect(row(page, "step")).to_have_attribute("aria-level", "2")
+
+
+def test_a_good_run_folds_to_its_summary(page: Page) -> None:
+    start(page, samples.small())
+    show(page, samples.finished())
+    header = page.locator("header")
+    expect(header).to_contain_text("1,000 tasks in 2.1 s (wall) · 3.9 s CPU · speed-up 1.9 on 2 workers")
+    expect(page.locator(".scoop-body")).to_be_hidden()
+    expect(page.get_by_role("status")).to_contain_text("Finished: 1,000 tasks")
+    button = page.get_by_role("button", name="Details of the run")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(".scoop-body")).to_be_visible()
+    expect(page.locator(".scoop-worker").first).to_contain_text("310 tasks")
+
+
+def test_a_run_with_failures_stays_open_and_tells_its_errors(page: Page) -> None:
+    start(page, samples.failed())
+    expect(page.locator(".scoop-body")).to_be_visible()
+    failures = row(page, "step").get_by_role("button", name="3 failed: errors")
+    failures.click()
+    expect(failures).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("pre")).to_contain_text("ZeroDivisionError")
+    failures.press("Enter")
+    expect(page.locator("pre")).to_have_count(0)
+
+
+def test_a_lost_pool_says_so_and_its_clock_stands(page: Page) -> None:
+    page.clock.install()
+    start(page, samples.lost())
+    expect(page.locator(".scoop-note")).to_contain_text("no longer answers")
+    before = page.locator("header").inner_text()
+    page.clock.run_for(5_000)
+    assert page.locator("header").inner_text() == before
+    assert "Pool lost" in before and "left" not in before
+
+
+def test_nothing_yet(page: Page) -> None:
+    start(page, samples.nothing())
+    expect(page.locator("header")).to_contain_text("Starting")
+    expect(page.locator(".scoop-worker")).to_have_count(2)
+    expect(page.locator(".scoop-counts")).to_be_hidden()
+    expect(page.locator("table")).to_be_hidden()
+
+
+def test_an_empty_trait_is_a_panel_too(page: Page) -> None:
+    page.evaluate("() => start({})")
+    expect(page.locator("header")).to_contain_text("Starting")
+
+
+def test_names_and_errors_are_text(page: Page) -> None:
+    run = samples.failed()
+    run["groups"][1]["name"] = "<img src=x onerror=alert(1)>"
+    run["groups"][1]["errors"] = ["<script>alert(1)</script>"]
+    run["workers"][0]["name"] = "<b>w0</b>"
+    start(page, run)
+    page.get_by_role("button", name="3 failed: errors").click()
+    expect(page.locator("pre")).to_have_text("<script>alert(1)</script>")
+    assert names(page)[1] == "<img src=x onerror=alert(1)>"
+    expect(page.locator(".scoop-worker .scoop-name").first).to_have_text("<b>w0</b>")
+    assert page.locator(".scoop-panel :is(img, script, b)").count() == 0
+
+
+def test_the_same_words_as_in_python(page: Page) -> None:
+    seconds = [0, 3e-7, 4.12e-4, 9.996e-4, 0.00204, 0.00995, 0.0873, 0.25, 0.9996, 1.25, 2.149, 9.95, 9.96]
+    seconds += [10.5, 59.4, 59.6, 94, 3599.7, 7620, 300_000]
+    counts = [0, 1, 999, 1000, 1023, 102 << 20, 3 << 30, 5 << 40]
+    for name, values in (("duration", seconds), ("about", [-1.0, *seconds]), ("size", counts), ("number", counts)):
+        words = page.evaluate("([name, values]) => values.map(panel[name])", [name, values])
+        assert words == [getattr(view, name)(value) for value in values]
+    shares = [0, 0.5, 0.999_999, 1]
+    assert page.evaluate("shares => shares.map(panel.percent)", shares) == [view.percent(x) for x in shares]
+
+
+@pytest.mark.parametrize("name", ["small", "large", "finished", "failed", "lost", "nothing"])
+def test_the_same_conclusions_as_in_python(page: Page, name: str) -> None:
+    run: view.Snapshot = getattr(samples, name)()
+    assert page.evaluate("run => panel.remaining(run)", run) == pytest.approx(view.remaining(run))
+    assert page.evaluate("run => panel.status(run)", run) == view.status(run)
+    balance = page.evaluate("run => panel.balance(run)", run)
+    assert view.summary(run) in (balance, f"{balance} · pool lost")
+
+
+# --- Keyboard -------------------------------------------------------------------------------------------
+
+
+def focused(page: Page) -> str | None:
+    """Return the name of the tree's row that has the focus."""
+    name: str | None = page.evaluate("document.activeElement.querySelector('.scoop-name')?.textContent ?? null")
+    return name
+
+
+def test_the_tree_by_keyboard(page: Page) -> None:
+    start(page, samples.large())
+    assert page.locator("tr[tabindex='0']").count() == 1
+    page.locator("tr[tabindex='0']").focus()
+    steps = [
+        ("ArrowDown", "load_sample"),
+        ("ArrowDown", "fit"),
+        ("ArrowRight", "gradient"),
+        ("ArrowLeft", "fit"),
+        ("ArrowLeft", "fit"),
+        ("ArrowDown", "summarise_a_rather_long_function_name_for_one_fold"),
+        ("End", "warm_up"),
+        ("ArrowDown", "warm_up"),
+        ("Home", "explore"),
+        ("ArrowUp", "explore"),
+    ]
+    for key, name in steps:
+        page.keyboard.press(key)
+        assert focused(page) == name, key
+    expect(row(page, "fit")).to_have_attribute("aria-expanded", "false")
+    expect(row(page, "fit")).to_contain_text("+5")
+    expect(row(page, "fit")).to_contain_text("+19 inside")
+    for key, state in (("Enter", "false"), (" ", "true"), ("Enter", "false")):
+        page.keyboard.press(key)
+        expect(row(page, "explore")).to_have_attribute("aria-expanded", state)
+        assert focused(page) == "explore"
+    assert names(page) == ["explore", "cross_validate", "warm_up"]
+    page.keyboard.press("ArrowRight")
+    assert "fit" in names(page) and "gradient" not in names(page)
+
+
+def test_enter_on_a_leaf_tells_its_errors(page: Page) -> None:
+    start(page, samples.failed())
+    row(page, "step").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("pre")).to_be_visible()
+    assert focused(page) == "step"
+    page.keyboard.press(" ")
+    expect(page.locator("pre")).to_have_count(0)
+
+
+def test_tab_reaches_the_fold_the_tree_and_the_failures(page: Page) -> None:
+    start(page, samples.failed())
+    stops = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.className"))
+    assert stops == ["scoop-fold", "scoop-row", "scoop-failures"]
+
+
+def test_notebook_shortcuts_leave_the_tree_alone(page: Page) -> None:
+    start(page, samples.small())
+    assert page.locator("[data-lm-suppress-shortcuts='true'] table").count() == 1
+
+
+# --- Updates --------------------------------------------------------------------------------------------
+
+
+def test_fifty_updates_keep_nodes_folds_focus_and_scroll(page: Page) -> None:
+    run = samples.large()
+    start(page, run)
+    row(page, "line_search").click()
+    row(page, "fit").get_by_role("button").click()
+    row(page, "measure").get_by_role("button").click()
+    row(page, "measure").focus()
+    page.evaluate("document.querySelector('.scoop-scroll').scrollTop = 40")
+    page.evaluate("window.kept = [...document.querySelectorAll('.scoop-panel *')]")
+    before = names(page)
+    for step in range(50):
+        run["time"] += 0.1
+        run["tasks"]["done"] += 1
+        run["groups"][2]["done"] += 1
+        run["workers"][0]["busy"] = step / 50
+        show(page, run)
+    assert names(page) == before and "evaluate" not in before
+    assert focused(page) == "measure"
+    assert page.evaluate("document.querySelector('.scoop-scroll').scrollTop") == 40
+    expect(row(page, "line_search")).to_have_attribute("aria-expanded", "false")
+    expect(row(page, "fit")).to_contain_text("694 / 1,013")
+    expect(page.locator("pre")).to_have_count(3)
+    assert page.evaluate("kept.every(node => node.isConnected)")
+
+
+def test_new_groups_come_where_they_belong_and_move_nothing(page: Page) -> None:
+    run = samples.small()
+    start(page, run)
+    row(page, "score").focus()
+    run["groups"].append(samples.group(4, 2, "inner", [1, 0, 1]))
+    show(page, run)
+    assert names(page) == ["simulate", "step", "inner", "score"]
+    assert focused(page) == "score"
+
+
+def test_at_most_one_draw_a_frame(page: Page) -> None:
+    page.clock.install()
+    start(page, samples.small())
+    page.evaluate("""() => {
+        window.draws = 0;
+        const bar = document.querySelector('.scoop-share');
+        new MutationObserver(() => draws++).observe(bar, { childList: true });
+    }""")
+    run = samples.small()
+    page.evaluate("run => { for (let i = 0; i < 20; i++) { run.tasks.queued = i * 400; show(run); } }", run)
+    assert page.evaluate("draws") == 0
+    page.clock.run_for(40)
+    assert page.evaluate("draws") == 1
+
+
+def test_the_clock_goes_on_between_updates_until_the_end(page: Page) -> None:
+    page.clock.install()
+    run = samples.small()
+    start(page, run)
+    expect(page.get_by_role("timer")).to_contain_text("12 s")
+    page.clock.run_for(3_000)
+    expect(page.get_by_role("timer")).to_contain_text("15 s")
+    page.clock.run_for(20_000)
+    expect(page.get_by_role("timer")).to_have_text("12 s · no news for 23 s")
+    page.evaluate("run => show(run)", samples.failed())
+    page.clock.run_for(1_000)
+    expect(page.get_by_role("timer")).to_have_text("")
+
+
+def test_destroy_leaves_nothing(page: Page) -> None:
+    page.clock.install()
+    page.evaluate("""() => {
+        window.timers = new Set();
+        const [set, clear] = [setInterval, clearInterval];
+        window.setInterval = (...rest) => { const id = set(...rest); timers.add(id); return id; };
+        window.clearInterval = (id) => { timers.delete(id); clear(id); };
+    }""")
+    start(page, samples.small())
+    assert page.evaluate("[timers.size, listeners.size]") == [1, 1]
+    page.evaluate("run => { show(run); destroy(); }", samples.large())
+    page.clock.run_for(1_000)
+    assert page.evaluate("[timers.size, listeners.size]") == [0, 0]
+    assert page.locator("#cell").inner_html() == ""
+
+
+def test_very_many_groups_come_in_portions(page: Page) -> None:
+    start(page, samples.many(10_000))
+    expect(page.locator("tr.scoop-row")).to_have_count(200)
+    more = page.get_by_role("button", name="Show 200 of 9,800 more groups")
+    more.press("Enter")
+    expect(page.locator("tr.scoop-row")).to_have_count(400)
+    assert focused(page) == names(page)[200]
+
+
+def test_very_many_workers_come_in_portions(page: Page) -> None:
+    run = samples.small()
+    run["workers"] = [samples.worker(n, "simulate", busy=1.0) for n in range(500)]
+    start(page, run)
+    expect(page.locator(".scoop-worker")).to_have_count(64)
+    page.get_by_role("button", name="Show 64 of 436 more workers").click()
+    expect(page.locator(".scoop-worker")).to_have_count(128)
+
+
+# --- Looks ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["light", "dark", "none"], indirect=True)
+def test_screenshots(page: Page, tmp_path: Path) -> None:
+    for name in ("small", "large", "finished", "failed", "lost", "nothing"):
+        start(page, getattr(samples, name)())
+        screenshot(page, tmp_path / f"{name}.png")
+        page.evaluate("destroy()")
+
+
+@pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
+def test_narrow_pages(page: Page, tmp_path: Path) -> None:
+    start(page, samples.large())
+    for width in (720, 560, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        screenshot(page, tmp_path / f"{width}.png")
+
+
+# --- The widget in Python -------------------------------------------------------------------------------
+
+
+def test_the_output_holds_the_widget_html_and_text() -> None:
+    panel = Panel()
+    panel.show(samples.finished())
+    bundle: Any = panel._repr_mimebundle_(include=None, exclude=None)
+    data, _ = bundle
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.model_id
+    assert data["text/html"] == view.render_html(samples.finished())
+    assert data["text/plain"] == view.render_text(samples.finished())
+    panel.close()
+
+
+def test_what_the_widget_sends_is_the_snapshot_and_its_files() -> None:
+    panel = Panel(samples.small())
+    state = panel.get_state()
+    assert state["snapshot"] == samples.small()
+    assert "export default" in state["_esm"] and ".scoop-panel" in state["_css"]
+    panel.close()
