@@ -1,0 +1,113 @@
+"""SCOOP: scalable concurrent operations in Python.
+
+In a notebook::
+
+    %load_ext scoop
+    %scoop start -n 4
+
+In a program, started with ``python -m scoop -n 4 program.py`` or using `start`::
+
+    from scoop import futures
+    results = list(futures.map(simulate, seeds))
+
+A task may itself submit tasks, to any depth.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from scoop_core import pool as _pool
+from scoop_core.current import current as _current
+from scoop_core.errors import (
+    BrokerLost,
+    NoSuchPool,
+    NotPicklable,
+    NotStarted,
+    RemoteTraceback,
+    ScoopError,
+    StartFailed,
+    TaskFailed,
+    WorkerLost,
+)
+from scoop_core.pool import Pool, connect, pools
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+__all__ = [
+    "BrokerLost",
+    "NoSuchPool",
+    "NotPicklable",
+    "NotStarted",
+    "Pool",
+    "RemoteTraceback",
+    "ScoopError",
+    "StartFailed",
+    "TaskFailed",
+    "WorkerLost",
+    "connect",
+    "futures",
+    "load_ipython_extension",
+    "logger",
+    "pools",
+    "shared",
+    "start",
+]
+
+logger = logging.getLogger("scoop")
+
+
+def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, preload: Sequence[str] = ()) -> Pool:
+    """Start a pool of workers on this machine, and use it for all that this program submits.
+
+    Args:
+        n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
+            ``CPU_LIMIT`` and ``SLURM_CPUS_PER_TASK`` are honoured.
+        name: by which `connect` finds it; by default one is made up.
+        tcp: use TCP with CURVE keys instead of a Unix socket.
+        preload: modules to import once, before the workers are forked: they then start with them.
+
+    Returns:
+        The pool. It ends with `Pool.stop`, with its ``with`` block, or with this program.
+
+    Raises:
+        ValueError: n is negative, or the name is taken or not fit for a file name.
+        StartFailed: its processes could not be started.
+    """
+    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload))
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register the magics: ``%load_ext scoop``. Nothing is started yet."""
+    from scoop_jupyter.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Stop the notebook's pool, and forget the magics."""
+    from scoop_jupyter.extension import unload
+
+    unload(shell)
+
+
+def __getattr__(name: str) -> Any:
+    """The original's constants, which say what this process is right now."""
+    engine = _current.engine
+    if name == "IS_RUNNING":
+        return engine is not None
+    if name == "SIZE" and engine is not None:
+        return engine.size
+    if name == "worker" and engine is not None:
+        return engine.name
+    if name == "IS_ORIGIN" and engine is not None:
+        return not engine.name.startswith("w") or engine.name == "w0"
+    if name in ("futures", "shared"):
+        import importlib
+
+        return importlib.import_module(f"scoop.{name}")
+    raise AttributeError(f"module 'scoop' has no attribute {name!r}")

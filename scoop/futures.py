@@ -1,0 +1,298 @@
+"""Run functions on the pool: `map`, `submit` and what is made of them.
+
+All of these may be called in a task as well. The camelCase names are the original's; each has a snake_case twin.
+"""
+
+from __future__ import annotations
+
+import builtins
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
+from functools import partial, reduce
+from typing import Any, NamedTuple
+
+from scoop_core.current import current
+from scoop_core.errors import NotStarted
+from scoop_core.future import Future
+from scoop_core.peer import Peer
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "CancelledError",
+    "Future",
+    "as_completed",
+    "map",
+    "mapReduce",
+    "mapScan",
+    "map_as_completed",
+    "map_reduce",
+    "map_scan",
+    "shutdown",
+    "submit",
+    "wait",
+]
+
+
+def engine(name: str) -> Peer:
+    """The pool that this process uses; in a notebook one is started if there is none.
+
+    Raises:
+        NotStarted: there is none; `name` is what needed one.
+    """
+    if current.engine is None and current.starter is not None:
+        current.starter()
+    if current.engine is None:
+        raise NotStarted(
+            f"{name} needs a pool: start the program with `python -m scoop program.py`, call `scoop.start()`, "
+            "or use `%load_ext scoop` in a notebook."
+        )
+    found: Peer = current.engine
+    return found
+
+
+def map(
+    func: Callable[..., Any],
+    *iterables: Iterable[Any],
+    timeout: float | None = None,
+    buffersize: int | None = None,
+) -> Iterator[Any]:
+    """Call a function with each tuple of arguments, on all workers: as the built-in `map`, but in parallel.
+
+    Args:
+        func: any callable that can be pickled: functions, lambdas and classes of the notebook included.
+        iterables: one for each argument; the shortest decides how many calls there are. All are submitted now.
+        timeout: seconds from now within which all results must be there.
+        buffersize: submit only so many calls ahead of the results asked for; the iterables may be endless then.
+
+    Returns:
+        An iterator over the results, in the order of the arguments. A call that failed raises when its turn comes,
+        with the remote traceback as the cause. An interrupt while it waits cancels what is left.
+
+    Raises:
+        NotPicklable: the function can't be sent to a worker.
+        TimeoutError: while iterating; what is left is cancelled.
+
+    Without a pool it warns, and is the built-in map.
+    """
+    if current.engine is None and current.starter is None:
+        warnings.warn(
+            "futures.map runs serially: there is no pool. Start the program with `python -m scoop program.py`, "
+            "or call `scoop.start()`.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return builtins.map(func, *iterables)
+    _check_map(func, iterables)
+    return engine("map").map(func, iterables, timeout, buffersize)
+
+
+def map_as_completed(
+    func: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None
+) -> Iterator[Any]:
+    """As `map`, with the results in the order in which they are ready.
+
+    Raises:
+        NotStarted: there is no pool.
+    """
+    _check_map(func, iterables)
+    return engine("map_as_completed").map(func, iterables, timeout, as_completed=True)
+
+
+def _check_map(func: Any, iterables: Sequence[Any]) -> None:
+    if not callable(func):
+        raise TypeError(f"{type(func).__name__!r} object is not callable")
+    if not iterables:
+        raise TypeError("map() needs at least one iterable")
+
+
+def submit(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+    """Call a function on some worker.
+
+    Args:
+        func: any callable that can be pickled.
+        args, kwargs: its arguments; as they are now, whatever is done to them afterwards.
+
+    Returns:
+        Its future. Should an argument not be picklable, the future raises `NotPicklable`.
+
+    Raises:
+        TypeError: func is not callable.
+        NotStarted: there is no pool.
+    """
+    if not callable(func):
+        raise TypeError(f"{type(func).__name__!r} object is not callable")
+    return engine("submit").submit(func, args, kwargs)
+
+
+class DoneAndNotDone(NamedTuple):
+    """What `wait` returns."""
+
+    done: set[Future]
+    not_done: set[Future]
+
+
+def wait(fs: Iterable[Future], timeout: float | None = -1, return_when: str = ALL_COMPLETED) -> DoneAndNotDone:
+    """Wait for futures. What their tasks raised is left to `result`.
+
+    Args:
+        fs: the futures.
+        timeout: in seconds. None and negative numbers wait as long as it takes; 0 only looks.
+        return_when: `ALL_COMPLETED`, `FIRST_COMPLETED` or `FIRST_EXCEPTION`.
+
+    Returns:
+        A named tuple of two sets: `done` and `not_done`.
+    """
+    if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+        raise ValueError(f"return_when can't be {return_when!r}")
+    futures = list(dict.fromkeys(fs))
+    limit = None if timeout is None or timeout < 0 else timeout
+    end = None if limit is None else time.monotonic() + limit
+    if return_when == ALL_COMPLETED:
+        for future in futures:
+            if not future.done() and not _await(future.done, end, [future]):
+                break
+    elif return_when == FIRST_COMPLETED:
+        _Arrivals(futures).wait(end)
+    else:
+        arrivals = _Arrivals(futures)
+        while len(arrivals.done) < len(futures) and not any(_raised(f) for f in arrivals.done):
+            if not arrivals.wait(end, len(arrivals.done) + 1):
+                break
+    done = {future for future in futures if future.done()}
+    return DoneAndNotDone(done, set(futures) - done)
+
+
+def _raised(future: Future) -> bool:
+    return not future.cancelled() and future.exception() is not None
+
+
+def as_completed(fs: Iterable[Future], timeout: float | None = None) -> Iterator[Future]:
+    """Futures as they are over, those that failed or were cancelled included.
+
+    Args:
+        fs: the futures; each is yielded once.
+        timeout: seconds from now for all of them.
+
+    Raises:
+        TimeoutError: not all were over in time.
+    """
+    futures = list(dict.fromkeys(fs))
+    end = None if timeout is None else time.monotonic() + timeout
+    arrivals = _Arrivals(futures)
+    for count in range(1, len(futures) + 1):
+        if len(arrivals.done) < count and not arrivals.wait(end, count):
+            raise TimeoutError(f"{len(futures) - count + 1} of {len(futures)} futures are not over")
+        yield arrivals.done[count - 1]
+
+
+class _Arrivals:
+    """Futures in the order in which they are over."""
+
+    def __init__(self, futures: Sequence[Future]) -> None:
+        self.done: list[Future] = [f for f in futures if f.done()]
+        self._absent = set(futures).difference(self.done)
+        self._rest: deque[Future] = deque(f for f in futures if f in self._absent)
+        for future in self._rest:
+            future._when_over(partial(self._arrive, future))
+
+    def _arrive(self, future: Future) -> None:
+        if future in self._absent:
+            self._absent.discard(future)
+            self.done.append(future)
+
+    def wait(self, end: float | None, count: int = 1) -> bool:
+        """Wait until `count` are over; False at the end of the time."""
+        while self._rest and self._rest[0].done():
+            self._rest.popleft()
+        return _await(lambda: len(self.done) >= count, end, self._rest)
+
+
+def _await(until: Callable[[], bool], end: float | None, futures: Sequence[Future]) -> bool:
+    if until():
+        return True
+    left = None if end is None else max(0.0, end - time.monotonic())
+    return engine("wait").wait_until(until, left, futures)
+
+
+def mapReduce(
+    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
+) -> Any:
+    """Map, and combine the results in pairs along a tree of tasks, keeping their order.
+
+    Args:
+        mapFunc: called with one argument from each iterable.
+        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
+        iterables: up to the end of the shortest.
+
+    Raises:
+        TypeError: there is nothing to reduce.
+        NotStarted: there is no pool.
+    """
+    _check_map(mapFunc, iterables)
+    rows = list(zip(*iterables, strict=False))
+    if not rows:
+        raise TypeError("mapReduce() of empty iterables")
+    return engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}).result()
+
+
+def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> Any:
+    if len(rows) == 1:
+        return map_function(*rows[0])
+    half = len(rows) // 2
+    right = engine("mapReduce").submit(_reduce, (map_function, reduction, rows[half:]), {})
+    left = _reduce(map_function, reduction, rows[:half])
+    return reduction(left, right.result())
+
+
+_reduce.__qualname__ = "_reduce"
+
+
+def mapScan(
+    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
+) -> list[Any]:
+    """Map, and return the prefix scan of the results: first, first + second, first + second + third, ...
+
+    Args:
+        mapFunc: called with one argument from each iterable.
+        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
+        iterables: up to the end of the shortest.
+
+    Raises:
+        NotStarted: there is no pool.
+    """
+    _check_map(mapFunc, iterables)
+    peer = engine("mapScan")
+    rows = list(zip(*iterables, strict=False))
+    size = max(1, -(-len(rows) // (4 * peer.size)))
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    scans = list(peer.map(_scan, ([mapFunc] * len(parts), [reductionFunc] * len(parts), parts)))
+    offsets: list[Any] = []
+    for scan in scans[:-1]:
+        offsets.append(reductionFunc(offsets[-1], scan[-1]) if offsets else scan[-1])
+    shifted = peer.map(_shift, ([reductionFunc] * len(offsets), offsets, scans[1:]))
+    return reduce(lambda whole, part: whole + part, shifted, scans[0] if scans else [])
+
+
+def _scan(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> list[Any]:
+    out: list[Any] = []
+    for row in rows:
+        value = map_function(*row)
+        out.append(reduction(out[-1], value) if out else value)
+    return out
+
+
+def _shift(reduction: Callable[[Any, Any], Any], offset: Any, scan: list[Any]) -> list[Any]:
+    return [reduction(offset, value) for value in scan]
+
+
+def shutdown(wait: bool = True) -> None:
+    """Nothing: the pool ends with `Pool.stop`, or with the program. Kept for programs of the original."""
+
+
+map_reduce = mapReduce
+map_scan = mapScan

@@ -1,0 +1,115 @@
+"""The agent: one process a host, which runs no user code and so always answers.
+
+It starts and ends the host's workers through the fork server (which has no thread, so that it may fork), and is who
+knows that a worker died, and of what.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+import msgspec
+import psutil
+
+from scoop_core import messages as m
+from scoop_core.config import Connection
+from scoop_core.link import Link
+
+#: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
+USAGE_SECONDS = 1.0
+#: With more workers than this the proportional memory, which is slow to find, is left out for the resident one.
+MANY = 64
+
+
+class Order(msgspec.Struct, tag_field="what"):
+    """The base of what agent and fork server tell each other."""
+
+
+class Fork(Order, tag="fork"):
+    number: int
+
+
+class End(Order, tag="end"):
+    number: int
+
+
+class Forked(Order, tag="forked"):
+    number: int
+    pid: int
+
+
+class Gone(Order, tag="gone"):
+    number: int
+    pid: int
+    status: int
+    begun: int
+    peak: int
+
+
+encode_order = msgspec.json.Encoder().encode
+decode_order = msgspec.json.Decoder(Fork | End | Forked | Gone).decode
+
+
+class Agent:
+    """The agent of one host.
+
+    Args:
+        connection: the pool.
+        server: a datagram socket to the fork server.
+    """
+
+    def __init__(self, connection: Connection, server: socket.socket) -> None:
+        self._server = server
+        self._workers: dict[int, psutil.Process] = {}
+        self._observed = 0.0  # until when somebody watches
+        self._looked = 0.0
+        self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
+        self._link.send(m.Hello("agent", os.getpid(), socket.gethostname()))
+
+    def run(self) -> None:
+        """Pass on what the fork server says, until it is gone."""
+        while data := self._server.recv(65536):
+            order = decode_order(data)
+            if isinstance(order, Forked):
+                try:
+                    self._workers[order.number] = psutil.Process(order.pid)
+                except psutil.NoSuchProcess:
+                    continue
+            elif isinstance(order, Gone):
+                self._workers.pop(order.number, None)
+                self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak))
+
+    def _handle(self, message: m.Header, frames: m.Frames) -> None:
+        if isinstance(message, m.Spawn):
+            self._server.send(encode_order(Fork(message.number)))
+        elif isinstance(message, m.Kill):
+            self._server.send(encode_order(End(message.number)))
+        elif isinstance(message, m.Observe):
+            self._observed = time.monotonic() + message.seconds
+        elif isinstance(message, m.Stop):
+            self._lose()
+
+    def _lose(self) -> None:
+        """The pool ends: this process too; the fork server notices."""
+        self._server.shutdown(socket.SHUT_RDWR)
+
+    def _duty(self) -> float | None:
+        now = time.monotonic()
+        if now >= self._observed:
+            return None
+        if now >= self._looked + USAGE_SECONDS:
+            self._looked = now
+            rows = [row for number, process in list(self._workers.items()) if (row := self._usage(number, process))]
+            self._link.post(m.Usage(tuple(rows)))
+        return USAGE_SECONDS
+
+    def _usage(self, number: int, process: psutil.Process) -> tuple[int, float, int] | None:
+        try:
+            times = process.cpu_times()
+            many = len(self._workers) > MANY
+            memory = process.memory_info().rss if many else process.memory_full_info().pss
+            return number, times.user + times.system, memory
+        except (psutil.Error, AttributeError):
+            return None

@@ -1,0 +1,77 @@
+"""The broker process: carries out what `BrokerState` decides. It never unpickles."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from scoop_core import messages as m
+from scoop_core.broker_state import BrokerState, Send
+from scoop_core.config import Launch
+from scoop_core.link import Hub
+from scoop_core.processes import open_pid
+
+
+class Broker:
+    """One pool's broker.
+
+    Args:
+        launch: the pool.
+        lifeline: a descriptor whose end means: the pool ends.
+        ready: called with the address that peers connect to.
+    """
+
+    def __init__(self, launch: Launch, lifeline: int, ready: Callable[[str], None]) -> None:
+        self._hub = Hub(launch.connection, launch.server_secret)
+        self._hub.watch(lifeline)
+        self._lifeline = lifeline
+        self._pids: dict[int, str] = {}  # descriptors of peers on this host that nobody else watches
+        self._host = socket.gethostname()
+        shown = {
+            "id": launch.connection.id,
+            "pid": os.getpid(),
+            "started": time.time(),
+            "root": launch.connection.pid,
+        }
+        self.state = BrokerState(launch.connection.name, shown)
+        self.state.next_number = launch.first
+        self.state.wanted = launch.n
+        ready(self._hub.address)
+
+    def run(self) -> None:
+        """Serve until the pool is told to stop, or nobody is left who needs it."""
+        state = self.state
+        while not state.stopping:
+            deadline = state.deadline()
+            ended = self._hub.wait(None if deadline is None else deadline - time.time())
+            if self._lifeline in ended:
+                break
+            for fd in ended:
+                self._hub.unwatch(fd)
+                os.close(fd)
+                self._carry_out(state.leave(self._pids.pop(fd), time.time()))
+            for peer, header, frames in self._hub.messages():
+                if isinstance(header, m.Hello):
+                    self._watch(peer, header)
+                self._carry_out(state.handle(peer, header, frames, time.time()))
+            state.garbage = self._hub.garbage
+            self._carry_out(state.tick(time.time()))
+        for peer, role in state.peers.items():
+            if role != "root":
+                self._hub.send(peer, m.Stop(), [])
+        self._hub.close()
+
+    def _watch(self, peer: str, hello: m.Hello) -> None:
+        """Notice the end of a root, or of a program that is a worker itself."""
+        origin = hello.role == "worker" and peer not in self.state.workers
+        if (hello.role == "root" or origin) and hello.host == self._host and peer not in self._pids.values():
+            fd = open_pid(hello.pid)
+            if fd is not None:
+                self._pids[fd] = peer
+                self._hub.watch(fd)
+
+    def _carry_out(self, sends: list[Send]) -> None:
+        for send in sends:
+            self._hub.send(send.to, send.header, send.frames)

@@ -1,0 +1,222 @@
+"""A root that is no worker: a notebook's kernel, or a script that started a pool by itself."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from scoop_core import messages as m
+from scoop_core.config import Connection
+from scoop_core.errors import BrokerLost, NotPicklable, StartFailed
+from scoop_core.future import Future
+from scoop_core.owner import MapJob, Options
+from scoop_core.payload import PackedFunction, explain_argument
+from scoop_core.peer import DEFAULT, Peer
+from scoop_core.program import Program
+from scoop_core.task_tree import top
+
+#: What to do with a print: (run, worker, stream, text).
+Sink = Callable[[int, str, str, str], None]
+#: What to do with a picture of the pool.
+Viewer = Callable[[dict[str, Any]], None]
+
+
+def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
+    """Print what a task printed, with the worker's name before each line."""
+    target = sys.stderr if stream == "stderr" else sys.stdout
+    target.write(with_name(worker, text))
+    target.flush()
+
+
+def with_name(worker: str, text: str) -> str:
+    """A task's print with the worker's name before each line."""
+    ended = text.endswith("\n")
+    lines = text.split("\n")[: -1 if ended else None]
+    return "".join(f"[{worker}] {line}\n" for line in lines)
+
+
+class Client(Peer):
+    """A root's use of a pool.
+
+    Args:
+        connection: the pool.
+        program: the script that workers import, if there is one.
+    """
+
+    def __init__(self, connection: Connection, program: Program | None = None) -> None:
+        self.run = 0
+        self._runs = itertools.count(1)
+        self.sink: Sink = to_terminal
+        self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
+        self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
+        super().__init__(connection, f"r{secrets.token_hex(4)}-{os.getpid()}", program)
+
+    def connect(self, timeout: float = 10.0) -> None:
+        """Introduce this process, and wait for the broker's welcome.
+
+        Raises:
+            StartFailed: nobody answered in time, or the broker refused.
+        """
+        self.hello("root")
+        self.link.serve(lambda: self.welcome or self.refused is not None or self.lost is not None, timeout)
+        if not self.welcome:
+            self.close()
+            reason = self.refused or f"no answer from {self.connection.address} within {timeout:g} s"
+            raise StartFailed(
+                f"Can't connect to the pool {self.connection.name!r} on {socket.gethostname()}: {reason}."
+            )
+
+    # ---- runs --------------------------------------------------------------------------------------------------
+
+    def new_run(self) -> int:
+        """Begin a run: what is submitted from now on belongs together, in the task tree and when it is cancelled."""
+        self.owner.close_all()
+        self._specs.clear()
+        self.run = next(self._runs)
+        return self.run
+
+    def cancel_run(self, run: int) -> None:
+        """Cancel all that was submitted in a run, at whatever depth."""
+        self.owner.cancel_run(run)
+        self.link.send(m.CancelRun(run))
+
+    # ---- submitting --------------------------------------------------------------------------------------------
+
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
+    ) -> Future:
+        self._check()
+        future = Future(self)
+        try:
+            packed = self.packer.pack_function(function)
+        except NotPicklable as error:
+            future._fail(error)
+            return future
+        try:
+            frozen = self.packer.freeze((args, kwargs))
+        except Exception as error:
+            future._fail(explain_argument(packed.name, args, kwargs, error))
+            return future
+        quiet = not self.owner.pending and not self.owner.dirty
+        self.owner.call(future, packed, self._spec(packed, options), frozen)
+        if quiet:  # nothing is under way: it would only wait
+            self.owner.flush()
+            self.link.flush()
+        else:
+            self.link.nudge()
+        return future
+
+    def _spec(self, packed: PackedFunction, options: Options) -> m.Spec:
+        key = (packed.digest, options, self.run)
+        spec = self._specs.get(key)
+        if spec is None:
+            if len(self._specs) > 1000:
+                self._specs.clear()
+            place = top(self.name, self.run).child(packed.name)
+            spec = self._specs[key] = self.owner.spec(packed, self.name, self.run, place, options)
+        return spec
+
+    def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
+        self._check()
+        job = MapJob(self.owner)
+        job.n = len(items)
+        packed = self.packer.pack_function(function)
+        self.owner.flush()  # what was submitted before goes before
+        self.owner.enroll(job, packed, self._spec(packed, options))
+        if items:
+            self.owner.extend_map(job, 0, items, form)
+        self.link.flush()
+        return job
+
+    def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
+        self.owner.extend_map(job, job.sent, rows, "rows")
+        self.link.flush()
+
+    def cancel(self, future: Future) -> bool:
+        self.owner.cancel(future._job, future._index)
+        self.link.flush()
+        return True
+
+    # ---- waiting -----------------------------------------------------------------------------------------------
+
+    def wait_for(self, future: Future, timeout: float | None) -> bool:
+        __tracebackhide__ = True
+        if self.owner.dirty:
+            self.owner.flush()
+        return self.link.serve(future.done, timeout)
+
+    def wait_until(self, until: Callable[[], bool], timeout: float | None, futures: Iterable[Future] = ()) -> bool:
+        __tracebackhide__ = True
+        self.owner.flush()
+        return self.link.serve(until, timeout)
+
+    def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
+        __tracebackhide__ = True
+
+        def until() -> bool:
+            if index in job.batches or job.error is not None or job.was_cancelled:
+                return True
+            return index < 0 and bool(job.arrived)
+
+        self.owner.flush()
+        return self.link.serve(until, None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+    # ---- watching ----------------------------------------------------------------------------------------------
+
+    def watch(self, run: int, viewer: Viewer) -> int:
+        """Have pictures of a run (-1: of all roots' runs) brought to the viewer, at most ten a second.
+
+        Returns:
+            A number for `unwatch`. The viewer is called in whatever thread serves the link, and must be quick.
+        """
+        number = next(self._numbers)
+        watch = m.Watch(number, run, self.name if run >= 0 else "")
+        self._viewers[number] = (watch, viewer)
+        self.link.send(watch)
+        return number
+
+    def unwatch(self, number: int) -> None:
+        """Bring no more pictures."""
+        self._viewers.pop(number, None)
+
+    def picture(self, run: int = -1, timeout: float = 5.0) -> dict[str, Any]:
+        """The pool and its task tree as they are now, as plain data.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        picture = self.ask("picture" if run >= 0 else "pool", timeout, job=run)
+        if picture is None:
+            raise BrokerLost(f"The broker of pool {self.connection.name!r} did not answer within {timeout:g} s.")
+        found: dict[str, Any] = picture
+        self.size = max(1, len(found["workers"]))
+        return found
+
+    # ---- what comes --------------------------------------------------------------------------------------------
+
+    def _answer(self, message: m.Answer) -> None:
+        watched = self._viewers.get(message.number)
+        if watched is None:
+            super()._answer(message)
+            return
+        watch, viewer = watched
+        self.link.post(watch)
+        viewer(message.value)
+
+    def _handle(self, message: m.Header, frames: m.Frames) -> None:
+        if isinstance(message, m.Output):
+            self.sink(message.run, message.worker, message.stream, message.text)
+        else:
+            super()._handle(message, frames)
+
+    def close(self) -> None:
+        """Leave the pool; it goes on."""
+        if self.lost is None:
+            self.fail(BrokerLost(f"This process has left the pool {self.connection.name!r}."))
+        self.link.close()

@@ -1,0 +1,63 @@
+"""What a pool is started with, and the numbers that the engine works by.
+
+Each number says what it was chosen for; they are not meant to be tuned by users.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+#: A piece of work sent to a worker should last about this long, so that the cost of sending it
+#: (some 0.2 ms of CPU in three processes) disappears. In seconds.
+PIECE_SECONDS = 0.010
+#: A worker gets a second piece ahead when what it holds is expected to last less than this, in seconds:
+#: a round trip to the broker (0.2 ms) is then below half a percent.
+PREFETCH_SECONDS = 0.050
+#: Results of a long piece, prints and tallies go out at least this often while there are any, in seconds.
+FLUSH_SECONDS = 0.1
+#: A cancelled task that has not ended after this many seconds loses its worker, which is replaced.
+CANCEL_GRACE = 1.0
+#: How often a task may be run again after its worker died.
+RETRIES = 2
+#: A parked task (one that waits for others) is a suspect of its worker's death only so much.
+PARKED_SUSPICION = 0.25
+#: After this time in seconds without a thread that serves the socket, the IO thread takes over.
+TURN_SECONDS = 0.004
+#: Seconds that the children of a pool get to end by themselves before they are killed.
+STOP_GRACE = 1.0
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """CURVE keys of a pool on TCP, in Z85; kept in the connection file only."""
+
+    server_public: str
+    client_public: str
+    client_secret: str
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """All that a program needs to reach a pool; written to its connection file (mode 0600)."""
+
+    id: str
+    name: str
+    address: str
+    folder: str  # the pool's own folder: socket and log; 0700
+    shelf: str  # the pool's folder for shared memory; 0700
+    pid: int  # of the process that started the pool
+    secrets: Secrets | None = None
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """What the first process of a pool reads from its standard input."""
+
+    connection: Connection
+    n: int
+    server_secret: str | None = None
+    path: list[str] = []
+    cwd: str = "."
+    program: str | None = None  # the script that workers import, under another name than __main__
+    module: bool = False  # the program was named as a module (`-m`)
+    forward: bool = True  # prints of tasks travel to the root (else: straight to the terminal)
+    preload: list[str] = []  # modules that all processes share
+    first: int = 0  # number of the first worker
+    nice: int = 0

@@ -1,0 +1,89 @@
+"""Every error that SCOOP raises by itself, in one tree.
+
+::
+
+    ScoopError
+    ├── NotStarted           futures were used, but there is no pool (also a RuntimeError)
+    ├── StartFailed          a pool could not be started
+    ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
+    ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
+    └── TaskFailed           one task could not be run, or its outcome could not be brought back
+        ├── NotPicklable     a function, an argument, a result or an exception does not travel (also a TypeError)
+        └── WorkerLost       the task was on board when several workers died, one after the other
+
+What a task itself raises comes back as it is, with a `RemoteTraceback` as its cause.
+"""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import BrokenExecutor
+
+
+class ScoopError(Exception):
+    """The root of all errors that SCOOP raises by itself."""
+
+
+class NotStarted(ScoopError, RuntimeError):
+    """Futures were used outside of a running pool."""
+
+
+class StartFailed(ScoopError, RuntimeError):
+    """A pool could not be started; the message holds what its first process had to say."""
+
+
+class NoSuchPool(ScoopError, LookupError):
+    """No running pool has this name, or its connection file leads nowhere."""
+
+
+class BrokerLost(ScoopError, BrokenExecutor):
+    """The pool ended or died while something was pending, or before it was asked."""
+
+
+class TaskFailed(ScoopError):
+    """One task could not be run, or its outcome could not be brought back."""
+
+
+class NotPicklable(TaskFailed, TypeError):
+    """A function, an argument, a result or an exception can't be sent to another process."""
+
+
+class WorkerLost(TaskFailed):
+    """A task was running on several workers in a row when they died.
+
+    Attributes:
+        task: the name of the task's function.
+        exitcode: the last worker's exit status, or None where a signal ended it.
+        signal: the name of the signal that ended it ("SIGKILL"), or None.
+        peak: the most memory that this worker had used, in bytes.
+        deaths: how many workers died with this task on board.
+    """
+
+    def __init__(self, task: str, status: int, peak: int, deaths: int) -> None:
+        # All four go to Exception's args, so that the error survives pickling.
+        super().__init__(task, status, peak, deaths)
+        self.task = task
+        self.signal = signal.Signals(-status).name if status < 0 else None
+        self.exitcode = status if status >= 0 else None
+        self.peak = peak
+        self.deaths = deaths
+
+    def __str__(self) -> str:
+        how = f"killed by {self.signal}" if self.signal else f"exit status {self.exitcode}"
+        hint = " Out of memory is a usual reason." if self.signal == "SIGKILL" else ""
+        workers = "its worker died" if self.deaths == 1 else f"{self.deaths} workers died, one after the other,"
+        return (
+            f"{workers} while running {self.task!r} (the last one: {how}, peak memory "
+            f"{self.peak / 2**20:.0f} MiB).{hint} The task was given up; all others go on."
+        )
+
+
+class RemoteTraceback(Exception):
+    """Where a task failed, in the words of the worker that ran it; the cause of what `result()` raises."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n{self.text}"

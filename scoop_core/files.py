@@ -1,0 +1,113 @@
+"""The files of a pool: its folder, its shelf, and the connection file by which others find it; for the owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from scoop_core.config import Connection
+from scoop_core.store import shared_memory
+
+#: A Unix socket's path may have so many bytes.
+SOCKET_PATH = 107
+
+
+def runtime_folder() -> Path:
+    """Where Jupyter keeps the connection files of running things; created (0700) if need be."""
+    if found := os.environ.get("JUPYTER_RUNTIME_DIR"):
+        folder = Path(found)
+    elif found := os.environ.get("JUPYTER_DATA_DIR"):
+        folder = Path(found) / "runtime"
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Jupyter" / "runtime"
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        folder = Path(base) / "jupyter" / "runtime"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def connection_file(name: str) -> Path:
+    """The connection file of the pool of this name."""
+    return runtime_folder() / f"scoop-{name}.json"
+
+
+def new_folder() -> str:
+    """A folder (0700) for a pool, with a name that can't be guessed and a path short enough for a socket."""
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if base and len(base) < SOCKET_PATH - 40 and os.access(base, os.W_OK | os.X_OK):
+            return tempfile.mkdtemp(prefix="scoop-", dir=base)
+    return tempfile.mkdtemp(prefix="scoop-")
+
+
+def new_shelf(folder: str) -> str:
+    """A folder (0700) for the pool's shared memory; in the pool's own folder where there is none."""
+    memory = shared_memory()
+    if memory is None:
+        shelf = Path(folder) / "shelf"
+        shelf.mkdir(mode=0o700)
+        return str(shelf)
+    return tempfile.mkdtemp(prefix="scoop-", dir=memory)
+
+
+def write_connection(connection: Connection) -> None:
+    """Write the connection file, readable by nobody else at any moment."""
+    path = connection_file(connection.name)
+    path.unlink(missing_ok=True)
+    fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(msgspec.json.encode(connection))
+
+
+def read_connection(path: Path) -> Connection | None:
+    """The pool of a connection file, or None if there is no such file, or it is none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Connection)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+def running_pools() -> list[Connection]:
+    """The user's pools that run on this host; what dead ones left behind is removed."""
+    found = []
+    for path in sorted(runtime_folder().glob("scoop-*.json"), key=lambda p: p.name):
+        connection = read_connection(path)
+        if connection is None:
+            continue
+        if is_running(connection):
+            found.append(connection)
+        else:
+            remove_pool(connection)
+    return found
+
+
+def is_running(connection: Connection) -> bool:
+    """Whether somebody listens at the pool's address."""
+    if not connection.address.startswith("ipc://"):
+        return True
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.connect(connection.address.removeprefix("ipc://"))
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def remove_pool(connection: Connection) -> None:
+    """Remove all files of a pool that has ended."""
+    shutil.rmtree(connection.folder, ignore_errors=True)
+    shutil.rmtree(connection.shelf, ignore_errors=True)
+    path = connection_file(connection.name)
+    known = read_connection(path)
+    if known is not None and known.id == connection.id:  # another may have taken the name
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()

@@ -1,0 +1,219 @@
+"""The first process of a pool on a host: it forks all others, and sees to it that none is left.
+
+It has imported once what every process of the pool needs; it has no thread and has opened no ZeroMQ context, so it
+may fork at any time, and its children share its memory. It ends, with all its children, when its standard input
+does (whoever started the pool is gone), or when the broker or the agent does.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from mmap import mmap
+
+import msgspec
+
+from scoop_core import processes
+from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
+from scoop_core.broker import Broker
+from scoop_core.config import STOP_GRACE, Launch
+from scoop_core.current import current
+from scoop_core.files import remove_pool, write_connection
+from scoop_core.program import Program
+from scoop_core.worker import Worker
+
+
+class ForkServer:
+    """Forks, waits for and ends the processes of a pool on this host.
+
+    Args:
+        launch: the pool.
+    """
+
+    def __init__(self, launch: Launch) -> None:
+        self._launch = launch
+        self._connection = launch.connection
+        # Nobody writes to it: children see its end when this process is gone.
+        self._lifeline, self._hold = os.pipe()
+        self._signals, wakeup = os.pipe()
+        os.set_blocking(wakeup, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wakeup)
+        self._orders, self._agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._vital: set[int] = set()  # broker and agent
+        self._workers: dict[int, tuple[int, mmap]] = {}  # by pid: number and board
+        self._ending = False
+
+    def run(self) -> None:
+        """From the first fork to the last wait."""
+        try:
+            self._start()
+            self._serve()
+        finally:
+            self._end()
+
+    def _start(self) -> None:
+        told, tell = os.pipe()
+        self._vital.add(self._fork(lambda: self._be_broker(tell)))
+        os.close(tell)
+        with os.fdopen(told) as pipe:
+            address = pipe.read()
+        if not address:
+            raise RuntimeError("the broker could not be started")
+        self._connection = msgspec.structs.replace(self._connection, address=address)
+        write_connection(self._connection)
+        self._vital.add(self._fork(self._be_agent))
+        self._agent_end.close()
+        print(msgspec.json.encode(self._connection).decode(), flush=True)
+
+    def _be_broker(self, tell: int) -> None:
+        def ready(address: str) -> None:
+            os.write(tell, address.encode())
+            os.close(tell)
+
+        Broker(self._launch, self._lifeline, ready).run()
+
+    def _be_agent(self) -> None:
+        self._orders.close()
+        Agent(self._connection, self._agent_end).run()
+
+    def _be_worker(self, number: int, board: mmap) -> None:
+        self._orders.close()
+        processes.detach_input()
+        processes.die_with_parent()
+        if self._launch.nice:
+            os.nice(self._launch.nice)
+        launch = self._launch
+        program = Program(launch.program, launch.module) if launch.program else None
+        worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward)
+        if program is not None:
+            # There is no engine yet: what a script without a guard does at its top level runs here, serially.
+            worker.import_program(program)
+        current.engine = worker
+        worker.run()
+
+    def _fork(self, child: Callable[[], None]) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.setpgid(0, 0)
+            os.close(self._hold)
+            os.close(self._signals)
+            # What the starter reads from belongs to the fork server: its end is a message.
+            os.dup2(2, 1)
+            child()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _serve(self) -> None:
+        poll = select.poll()
+        for fd in (0, self._signals, self._orders.fileno()):
+            poll.register(fd, select.POLLIN)
+        while not self._ending:
+            for fd, _ in poll.poll():
+                if fd == 0:
+                    if not os.read(0, 4096):
+                        self._ending = True
+                elif fd == self._signals:
+                    os.read(fd, 4096)
+                    self._reap()
+                else:
+                    self._obey(self._orders.recv(65536))
+
+    def _obey(self, data: bytes) -> None:
+        if not data:
+            self._ending = True
+            return
+        order = decode_order(data)
+        if isinstance(order, Fork):
+            board = mmap(-1, 4096)
+            pid = self._fork(lambda: self._be_worker(order.number, board))
+            self._workers[pid] = (order.number, board)
+            self._tell(Forked(order.number, pid))
+        elif isinstance(order, End):
+            for pid, (number, _) in self._workers.items():
+                if number == order.number:
+                    processes.kill_group(pid)
+
+    def _tell(self, order: Forked | Gone) -> None:
+        try:
+            self._orders.send(encode_order(order))
+        except OSError:
+            self._ending = True
+
+    def _reap(self) -> None:
+        while self._vital or self._workers:
+            try:
+                pid, code, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._note(pid, os.waitstatus_to_exitcode(code), usage)
+
+    def _note(self, pid: int, status: int, usage: resource.struct_rusage) -> None:
+        if pid in self._vital:
+            self._vital.remove(pid)
+            self._ending = True
+        elif pid in self._workers:
+            number, board = self._workers.pop(pid)
+            processes.kill_group(pid)  # what it had started
+            begun = struct.unpack_from("<Q", board, 0)[0]
+            board.close()
+            self._tell(Gone(number, pid, status, begun, usage.ru_maxrss * 1024))
+
+    def _end(self) -> None:
+        """End all children: a moment for those that are about to, then by force. Take away all files."""
+        remove_pool(self._connection)
+        self._orders.close()
+        until = time.monotonic() + (STOP_GRACE if self._vital else 0.2)
+        while (self._vital or self._workers) and time.monotonic() < until:
+            self._reap()
+            if not self._vital and self._workers:
+                until = min(until, time.monotonic() + 0.2)
+            select.select([self._signals], [], [], 0.02)
+        for pid in (*self._vital, *self._workers):
+            processes.kill_group(pid)
+        for pid in (*self._vital, *self._workers):
+            os.waitpid(pid, 0)
+        remove_pool(self._connection)
+
+
+def main() -> None:
+    """Read the launch from standard input, and run the pool."""
+    launch = msgspec.json.decode(sys.stdin.buffer.readline(), type=Launch)
+    for name in [n for n in os.environ if n.startswith("JUPYTERHUB_") and "TOKEN" in n]:
+        del os.environ[name]
+    sys.path[:] = launch.path or sys.path
+    os.chdir(launch.cwd)
+    for module in launch.preload:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # what is there now stays shared with the children
+    ForkServer(launch).run()
+
+
+if __name__ == "__main__":
+    main()

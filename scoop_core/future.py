@@ -1,0 +1,264 @@
+"""Futures, and the outcomes that they wait for.
+
+A `Future` is a `concurrent.futures.Future`, made cheap: its lock and its lists exist once somebody asks for them, and
+a result that came from elsewhere is unpickled by the thread that asks for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as StandardFuture
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from typing import Any, Protocol
+
+from scoop_core.messages import Failure, Frames, Parcel
+from scoop_core.payload import Packed, Packer, unpack_error
+
+
+class Engine(Protocol):
+    """What runs tasks, as their futures see it."""
+
+    def wait_for(self, future: Future, timeout: float | None) -> bool:
+        """Wait until the future is over; False if the timeout (seconds) came first."""
+
+    def cancel(self, future: Future) -> bool:
+        """Cancel the future's task, unless it is over; tell whether it was."""
+
+    def is_running(self, future: Future) -> bool:
+        """Whether some worker has begun the task."""
+
+
+class Batch:
+    """The outcomes of tasks [lo, hi) of a job, loaded when they are first looked at."""
+
+    __slots__ = ("_failures", "_frames", "_packer", "_parcel", "_values", "form", "hi", "lo")
+
+    def __init__(
+        self, lo: int, hi: int, form: str, parcel: Parcel, frames: Frames, failures: Sequence[Failure], packer: Packer
+    ) -> None:
+        self.lo = lo
+        self.hi = hi
+        self.form = form
+        self._parcel: Parcel | None = parcel
+        self._frames = frames
+        self._failures: dict[int, Failure | BaseException] = {f.index: f for f in failures}
+        self._packer = packer
+        self._values: Sequence[Any] = ()
+
+    @classmethod
+    def local(cls, lo: int, values: Sequence[Any], failures: dict[int, BaseException]) -> Batch:
+        """Outcomes that never left this process."""
+        batch = cls.__new__(cls)
+        batch.lo, batch.hi, batch.form = lo, lo + len(values), "values"
+        batch._parcel, batch._frames, batch._values = None, [], values
+        batch._failures = dict(failures)
+        return batch
+
+    def load(self) -> Sequence[Any]:
+        """The values; those of failed tasks are None, and those that came alone are still `Packed`."""
+        parcel = self._parcel
+        if parcel is not None:
+            self._values = self._packer.unpack_items(self.form, parcel, self._frames, take=True)
+            self._parcel, self._frames = None, []
+        return self._values
+
+    def failed(self, index: int) -> bool:
+        return index in self._failures
+
+    def get(self, index: int) -> Any:
+        """The result of a task. Raises what the task raised."""
+        __tracebackhide__ = True
+        failure = self._failures.get(index)
+        if failure is not None:
+            if isinstance(failure, Failure):
+                failure = self._failures[index] = unpack_error(failure)
+            raise failure
+        value = self.load()[index - self.lo]
+        return value.load() if type(value) is Packed else value
+
+    def __iter__(self) -> Iterator[Any]:
+        """The results in order; a failed one raises, and the next call of `next` goes on behind it."""
+        if not self._failures and not self.form.endswith("+"):
+            return iter(self.load())
+        return _Stepper(self)
+
+    def __del__(self) -> None:
+        # Nobody looked: what it has on the shelf goes all the same.
+        if self._parcel is not None and self._parcel.buffers:
+            self._packer.discard(self._parcel)
+
+
+class _Stepper:
+    """Iterates over a batch one by one; unlike a generator, it survives what it raises."""
+
+    __slots__ = ("_batch", "_index")
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._index = batch.lo
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        __tracebackhide__ = True
+        index = self._index
+        if index >= self._batch.hi:
+            raise StopIteration
+        self._index = index + 1
+        return self._batch.get(index)
+
+
+class _Late:
+    """An attribute that is made when it is first asked for, once, whatever the number of threads that ask."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else instance.__dict__.setdefault(self._name, self._make())
+
+
+_OVER = (FINISHED, CANCELLED_AND_NOTIFIED)
+
+
+class Future(StandardFuture[Any]):
+    """The asynchronous execution of a callable; the methods and their meaning are those of PEP 3148.
+
+    One thing is stronger: `cancel()` also ends a task that runs on a worker already.
+    """
+
+    _state: str = PENDING
+    _result: Any = None
+    _exception: BaseException | None = None
+    _condition = _Late(threading.Condition)
+    _waiters = _Late(list)
+    _done_callbacks = _Late(list)
+
+    _batch: Batch | None = None
+    _index: int = -1  # among the tasks of its job; -1: it has not left its process
+    _job: Any = None
+    _call: Any = None  # (function, arguments, keyword arguments), while it may run here
+    _group: Any = None  # whose tally it belongs to, on a worker
+    _parked: Any = None  # who waits for it, on a worker
+
+    def __init__(self, engine: Engine) -> None:
+        # The base class would make a lock and two lists: three times the cost of a small task.
+        self._engine = engine
+
+    # ---- what is asked -----------------------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The task's result, waiting for it if need be.
+
+        Args:
+            timeout: in seconds; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: it was not over in time; it goes on.
+            concurrent.futures.CancelledError: it was cancelled.
+            BaseException: what the task raised, with the remote traceback as its cause.
+        """
+        __tracebackhide__ = True
+        self._await(timeout)
+        if self._exception is not None:
+            raise self._exception
+        batch = self._batch
+        if batch is not None:
+            self._unwrap(batch)
+            if self._exception is not None:
+                raise self._exception
+        return self._result
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the task raised, or None; waits, and raises for a timeout or cancellation, as `result` does."""
+        self._await(timeout)
+        if self._batch is not None:
+            self._unwrap(self._batch)
+        return self._exception
+
+    def _await(self, timeout: float | None) -> None:
+        __tracebackhide__ = True
+        if self._state not in _OVER and not self._engine.wait_for(self, timeout):
+            raise TimeoutError(f"not over after {timeout:g} s; it goes on")
+        if self._state == CANCELLED_AND_NOTIFIED:
+            raise CancelledError
+
+    def _unwrap(self, batch: Batch) -> None:
+        __tracebackhide__ = True
+        try:
+            self._result = batch.get(self._index)
+        except BaseException as error:
+            self._exception = error
+        self._batch = None
+
+    def cancel(self) -> bool:
+        """Cancel the task, whether it waits or runs; False if it is over already."""
+        if self._state in _OVER:
+            return self._state == CANCELLED_AND_NOTIFIED
+        return self._engine.cancel(self)
+
+    def cancelled(self) -> bool:
+        return self._state == CANCELLED_AND_NOTIFIED
+
+    def done(self) -> bool:
+        return self._state in _OVER
+
+    def running(self) -> bool:
+        return self._state not in _OVER and self._engine.is_running(self)
+
+    def _when_over(self, wake: Callable[[], None]) -> None:
+        """Call `wake` once it is over; now, if it is already. It may be called twice."""
+        if self._parked is None:
+            self._parked = []
+        self._parked.append(wake)
+        if self._state in _OVER and self._parked is not None and wake in self._parked:
+            wake()
+
+    # ---- what comes --------------------------------------------------------------------------------------------
+
+    def _settle(self, result: Any) -> None:
+        self._result = result
+        self._end(FINISHED)
+
+    def _settle_from(self, batch: Batch) -> None:
+        self._batch = batch
+        self._end(FINISHED)
+
+    def _fail(self, error: BaseException) -> None:
+        self._exception = error
+        self._end(FINISHED)
+
+    def _drop(self) -> None:
+        self._end(CANCELLED_AND_NOTIFIED)
+
+    def _end(self, state: str) -> None:
+        if self._state in _OVER:
+            return
+        self._call = None
+        # First the state, then the look for a lock: whoever makes the lock afterwards sees the state.
+        self._state = state
+        if "_condition" in self.__dict__:
+            self._announce()
+        parked = self._parked
+        if parked is not None:
+            self._parked = None
+            for wake in parked:
+                wake()
+
+    def _announce(self) -> None:
+        with self._condition:
+            for waiter in self._waiters:
+                if self._state == CANCELLED_AND_NOTIFIED:
+                    waiter.add_cancelled(self)
+                elif self._exception is not None or (self._batch is not None and self._batch.failed(self._index)):
+                    waiter.add_exception(self)
+                else:
+                    waiter.add_result(self)
+            self._condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]

@@ -1,0 +1,10 @@
+"""The wire: the only package that knows ZeroMQ.
+
+`Hub` is the broker's end, `Link` everybody else's. Both send and receive (header, frames).
+"""
+
+from scoop_core.link.hub import Hub
+from scoop_core.link.link import Handler, Link
+from scoop_core.link.sockets import new_secrets
+
+__all__ = ["Handler", "Hub", "Link", "new_secrets"]

@@ -1,0 +1,327 @@
+"""Everybody else's end of the wire, served in turns.
+
+A socket must not be used by two threads at once, and a hand-over between threads costs more than a task may. So a
+thread that waits for something serves the socket itself (no hand-over: this is what makes a round trip fast); while
+nobody waits, an IO thread does, so that a busy worker still shares its queue and a busy notebook still receives. The
+IO thread keeps out of the way while turns are short: it looks every few milliseconds whether one is in progress, and
+sleeps for good during a long one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from scoop_core import messages as m
+from scoop_core.config import TURN_SECONDS, Connection
+from scoop_core.link.shield import Shield
+from scoop_core.link.sockets import prepare
+
+Handler = Callable[[m.Header, m.Frames], None]
+
+
+class Link:
+    """A peer's end, served in turns (see the module).
+
+    Args:
+        connection: the pool.
+        name: the peer's own, by which the broker tells it apart.
+        handler: called for every message, by whatever thread has its turn.
+        lost: called once, when the broker is gone (or the `lifeline` ends); no message comes after it.
+        duty: called by the serving thread before it waits, to do what is due; returns in how many seconds it
+            wants to be called again, or None.
+        lifeline: a descriptor whose end means the same as the loss of the broker.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        handler: Handler,
+        lost: Callable[[], None],
+        duty: Callable[[], float | None] | None = None,
+        lifeline: int | None = None,
+    ) -> None:
+        self.name = name
+        self._handler = handler
+        self._lost = lost
+        self._duty = duty
+        self._lifeline = lifeline
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        prepare(self._socket)
+        self._socket.identity = name.encode()
+        self._socket.reconnect_ivl = 5
+        self._socket.reconnect_ivl_max = 50
+        if connection.secrets:
+            self._socket.curve_serverkey = connection.secrets.server_public.encode()
+            self._socket.curve_publickey = connection.secrets.client_public.encode()
+            self._socket.curve_secretkey = connection.secrets.client_secret.encode()
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._socket.connect(connection.address)
+        self._bell, self._ring = os.pipe()
+        os.set_blocking(self._bell, False)
+        os.set_blocking(self._ring, False)
+        self._poller = zmq.Poller()
+        for source in (self._socket, self._monitor, self._bell, lifeline):
+            if source is not None:
+                self._poller.register(source, zmq.POLLIN)
+        self._outbox: deque[tuple[m.Header, m.Frames]] = deque()
+        # Reentrant, because a KeyboardInterrupt may strike between taking it and the `try` behind it: its owner then
+        # finds it taken by itself (see `_take`), instead of waiting for ever.
+        self._mutex = threading.RLock()
+        self._server = 0  # the thread whose turn it is
+        self._turns = 0  # counts beginnings and ends of turns
+        self._serving = False  # a turn of a thread other than the IO thread is in progress
+        self._arrived = threading.Condition()  # for threads that wait while another serves
+        self._waiting = 0
+        self._takers = 0  # threads that wait for the IO thread to leave
+        self._alarm = threading.Semaphore(0)
+        self._asleep = False
+        self._polling = False  # the IO thread waits for messages
+        self._closed = False
+        self.alive = True
+        self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
+        self._thread.start()
+
+    # ---- sending -----------------------------------------------------------------------------------------------
+
+    def send(self, header: m.Header, frames: m.Frames | None = None) -> None:
+        """Send now, or as soon as the thread that has its turn is woken."""
+        self._outbox.append((header, frames or []))
+        self.flush()
+
+    def post(self, header: m.Header, frames: m.Frames | None = None) -> None:
+        """Send with the next flush."""
+        self._outbox.append((header, frames or []))
+
+    def flush(self) -> None:
+        """Send what was posted; by the serving thread, if another has its turn."""
+        if self._server == threading.get_ident():
+            self._flush()
+            return
+        while self._outbox:  # again, if something came while the mutex was being released
+            if not self._mutex.acquire(blocking=False):
+                self._wake()
+                return
+            try:
+                self._flush()
+            finally:
+                self._mutex.release()
+
+    def _flush(self) -> None:
+        outbox = self._outbox
+        while outbox:
+            header, frames = outbox.popleft()
+            self._socket.send_multipart([m.encode(header), *frames], copy=not frames)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._ring, b"!")
+        except (BlockingIOError, OSError):  # it has been rung often enough, or is closed
+            pass
+
+    # ---- turns -------------------------------------------------------------------------------------------------
+
+    def serve(self, until: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Serve the socket, or wait while another thread does, until `until()` is true.
+
+        A KeyboardInterrupt is let through while this thread waits, and held back while it handles a message.
+
+        Args:
+            until: checked after every message; must be cheap.
+            timeout: in seconds; None waits for ever.
+
+        Returns:
+            Whether `until()` is true.
+        """
+        __tracebackhide__ = True
+        if until():
+            return True
+        end = None if timeout is None else time.monotonic() + timeout
+        with Shield() as shield:
+            if self._server == threading.get_ident():  # in a callback, within a turn
+                return self._serve(until, end, shield)
+            while not until():
+                if not self.alive or (end is not None and time.monotonic() >= end):
+                    return until()
+                if not self._take(end, shield):
+                    continue
+                try:
+                    self._serve(until, end, shield)
+                finally:
+                    self._leave()
+        return True
+
+    def _take(self, end: float | None, shield: Shield) -> bool:
+        """Begin a turn; or, where another thread has a long one, wait until something has happened."""
+        while self._mutex._is_owned():  # type: ignore[attr-defined]  # left over from an interrupt
+            self._mutex.release()
+        if not self._mutex.acquire(blocking=False):
+            self._wake()
+            if self._serving:
+                with self._arrived, shield.off():
+                    self._waiting += 1
+                    self._arrived.wait(0.05 if end is None else min(0.05, max(0.0, end - time.monotonic())))
+                    self._waiting -= 1
+                return False
+            self._takers += 1
+            self._mutex.acquire()  # the IO thread leaves at once
+            self._takers -= 1
+        self._server = threading.get_ident()
+        self._serving = True
+        self._turns += 1
+        return True
+
+    def _leave(self) -> None:
+        self._serving = False
+        self._server = 0
+        self._turns += 1
+        self._mutex.release()
+        if self._asleep:
+            self._asleep = False
+            self._alarm.release()
+        if self._waiting:
+            with self._arrived:
+                self._arrived.notify_all()
+
+    def _serve(self, until: Callable[[], bool], end: float | None, shield: Shield) -> bool:
+        __tracebackhide__ = True
+        while True:
+            self._flush()
+            self._receive()
+            if until() or not self.alive:
+                return until()
+            if self._waiting:
+                with self._arrived:
+                    self._arrived.notify_all()
+            wait = self._duty() if self._duty else None
+            self._flush()
+            if end is not None:
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                wait = left if wait is None else min(wait, left)
+            with shield.off():
+                events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
+            self._attend(events)
+
+    def _run(self) -> None:
+        """The IO thread."""
+        while not self._closed:
+            turns = self._turns
+            time.sleep(TURN_SECONDS)
+            if self._turns != turns:
+                continue
+            if self._serving:
+                self._asleep = True
+                if self._serving:
+                    self._alarm.acquire()
+                self._asleep = False
+                continue
+            with self._mutex:
+                if not self._serving:
+                    self._server = threading.get_ident()
+                    try:
+                        self._keep_serving()
+                    finally:
+                        self._server = 0
+                        self._polling = False
+
+    def _keep_serving(self) -> None:
+        """The IO thread's turn: until another thread wants one."""
+        while not self._takers and not self._closed:
+            self._flush()
+            self._receive()
+            wait = self._duty() if self._duty else None
+            self._flush()
+            if self._waiting:
+                with self._arrived:
+                    self._arrived.notify_all()
+            if not self.alive:
+                return
+            self._polling = True
+            events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
+            self._polling = False
+            self._attend(events)
+
+    def nudge(self) -> None:
+        """Have the duty done soon: wake the IO thread, if it has its turn (else whoever has will do it anyway)."""
+        if self._polling or self._serving:
+            self._polling = False
+            self._wake()
+
+    def poll(self) -> None:
+        """Handle what has arrived, without waiting; nothing if another thread has its turn."""
+        if self._mutex.acquire(blocking=False):
+            before, self._server = self._server, threading.get_ident()
+            try:
+                self._receive()
+                self._flush()
+            finally:
+                self._server = before
+                self._mutex.release()
+
+    # ---- receiving ---------------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        for _ in range(1000):
+            if self._closed:
+                return
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            try:
+                header = m.decode(parts[0].buffer)
+            except m.BadMessage:
+                continue  # only the broker writes here, and of the same version
+            self._handler(header, parts[1:])
+
+    def _attend(self, events: list[tuple[Any, int]]) -> None:
+        """React to what ended the wait, other than a message."""
+        for source, _ in events:
+            if source == self._bell:
+                try:
+                    os.read(self._bell, 4096)
+                except BlockingIOError:
+                    pass
+            elif source == self._lifeline:
+                self._poller.unregister(self._lifeline)
+                self._give_up()
+            elif source is self._monitor:
+                while self._monitor.poll(0):
+                    event = parse_monitor_message(self._monitor.recv_multipart())
+                    if event["event"] == zmq.EVENT_DISCONNECTED:
+                        self._receive()  # what came before the end
+                        self._give_up()
+
+    def _give_up(self) -> None:
+        if self.alive:
+            self.alive = False
+            self._lost()
+
+    def close(self) -> None:
+        """End; what was sent before still goes out."""
+        if self._closed:
+            return
+        self._closed = True
+        self._alarm.release()
+        self._wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(2)
+        with self._mutex:
+            self._flush()
+            self._socket.disable_monitor()
+            self._monitor.close(0)
+            self._socket.close()
+            self._context.term()
+        os.close(self._bell)
+        os.close(self._ring)

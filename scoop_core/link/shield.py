@@ -1,0 +1,67 @@
+"""Interrupts come between messages, never within one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+
+class Shield:
+    """Holds back KeyboardInterrupt in the main thread, except inside `off()`; delivers it at the end."""
+
+    def __init__(self) -> None:
+        self._up = True
+        self._struck = False
+        self._previous: Any = None
+
+    def __enter__(self) -> Shield:
+        if threading.current_thread() is threading.main_thread():
+            previous = signal.getsignal(signal.SIGINT)
+            if callable(previous):
+                self._previous = previous
+                signal.signal(signal.SIGINT, self._strike)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            if self._struck:
+                self._struck = False
+                self._previous(signal.SIGINT, None)
+
+    def _strike(self, signum: int, frame: Any) -> None:
+        __tracebackhide__ = True
+        if self._up:
+            self._struck = True
+        else:
+            self._up = True
+            self._previous(signum, frame)
+
+    def off(self) -> Opening:
+        return Opening(self)
+
+    def lower(self) -> None:
+        if self._struck:
+            self._struck = False
+            self._previous(signal.SIGINT, None)
+        self._up = False
+
+    def lift(self) -> None:
+        self._up = True
+
+
+class Opening:
+    """Where a shield is down."""
+
+    __slots__ = ("_shield",)
+
+    def __init__(self, shield: Shield) -> None:
+        self._shield = shield
+
+    def __enter__(self) -> None:
+        __tracebackhide__ = True
+        self._shield.lower()
+
+    def __exit__(self, *_: object) -> None:
+        self._shield.lift()

@@ -1,0 +1,391 @@
+"""The words that travel between the processes of a pool.
+
+A message is one header (a tagged msgspec struct, encoded as a MessagePack array) and, behind it, the raw frames that
+its parcel refers to. Headers are validated when they are decoded; parcels are opaque to everybody but payload.
+
+Names: a *job* is a run of tasks with one function, owned by the process that created it: one `map`, or all
+neighbouring `submit` calls of a function. A task is a job and an index. A *piece* is a slice [lo, hi) of a job that
+one worker holds, and `seq` its number on that worker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Header(msgspec.Struct, array_like=True):
+    """The base of all that travels."""
+
+
+class Segment(Header):
+    """Bytes that lie in the pool's shared memory instead of travelling."""
+
+    name: str
+    size: int
+
+
+class Parcel(Header):
+    """A pickle, and where its large buffers are: a segment each, or None for the next frame of the message."""
+
+    data: bytes
+    buffers: tuple[Segment | None, ...] = ()
+
+
+class Failure(Header):
+    """The exception of one task: pickled, as a remote traceback, and in one line."""
+
+    index: int
+    error: bytes
+    traceback: str
+    line: str
+
+
+class Spec(Header):
+    """What all tasks of a job have in common."""
+
+    function: bytes  # digest of the pickled function
+    name: str  # of the function, for people
+    root: str  # the root that all this is done for: fair shares and prints go by it
+    run: int  # the root's cell or call that it belongs to
+    group: int  # the node of the task tree
+    parent: int  # the node above it, 0 at the top
+    retries: int = 2
+    priority: int = 0
+    worker: str = ""  # run on this worker only
+
+
+# ---- everybody to the broker, and its answers ------------------------------------------------------------------
+
+
+class Hello(Header, tag="hello"):
+    """The first word of every peer."""
+
+    role: str  # root, worker or agent
+    pid: int
+    host: str
+    number: int = -1  # of a worker: which one
+
+
+class Welcome(Header, tag="welcome"):
+    """The broker's answer: the peer is known now."""
+
+    pool: str
+
+
+class Refused(Header, tag="refused"):
+    """The broker's answer to a peer that it can't have."""
+
+    reason: str
+
+
+# ---- owners of jobs (roots and workers) to the broker, and back ------------------------------------------------
+
+
+class Open(Header, tag="open"):
+    """A new job, and its pickled function."""
+
+    job: int
+    spec: Spec
+    parcel: Parcel
+
+
+class Extend(Header, tag="extend"):
+    """Tasks [lo, hi) of a job. `form` says how their arguments are packed (see payload).
+
+    `skip` lists those that have failed already, because their arguments don't travel.
+    `counted` tells that the task tree knows them, as tasks that their worker kept for itself until now.
+    """
+
+    job: int
+    lo: int
+    hi: int
+    form: str
+    parcel: Parcel
+    skip: tuple[int, ...] = ()
+    counted: bool = False
+
+
+class Result(Header, tag="result"):
+    """The outcome of tasks [lo, hi): a list of values, in which those that failed have None."""
+
+    job: int
+    lo: int
+    hi: int
+    form: str
+    parcel: Parcel
+    failures: tuple[Failure, ...] = ()
+
+
+class Lost(Header, tag="lost"):
+    """One task was on board of too many deaths."""
+
+    job: int
+    index: int
+    name: str
+    status: int
+    peak: int
+    deaths: int
+
+
+class Cancel(Header, tag="cancel"):
+    """The owner is no longer interested in tasks [lo, hi) of a job."""
+
+    job: int
+    lo: int
+    hi: int
+
+
+class CancelRun(Header, tag="cancel_run"):
+    """The root is no longer interested in anything that was submitted in this run, at whatever depth."""
+
+    run: int
+
+
+class Close(Header, tag="close"):
+    """The owner will not extend this job any more."""
+
+    job: int
+
+
+class Constant(Header, tag="constant"):
+    """A shared constant, to the broker and from it to everybody."""
+
+    name: str
+    parcel: Parcel
+
+
+class Settled(Header, tag="settled"):
+    """The broker's word on a constant: whether it was new, and so is set."""
+
+    name: str
+    new: bool
+
+
+class Ask(Header, tag="ask"):
+    """A question to the broker: pool, running (job, index); with a number to answer by."""
+
+    number: int
+    what: str
+    job: int = -1
+    index: int = -1
+
+
+class Answer(Header, tag="answer"):
+    """What was asked for; plain data."""
+
+    number: int
+    value: Any
+
+
+class Watch(Header, tag="watch"):
+    """A watcher asks for the next picture of a run (or of all, -1), when there is news. One request, one picture:
+    a watcher that is slow asks seldom, and nothing heaps up."""
+
+    number: int
+    run: int
+    root: str = ""
+
+
+# ---- broker to workers, and back -------------------------------------------------------------------------------
+
+
+class Define(Header, tag="define"):
+    """A function; goes to each worker once, ahead of the first piece that needs it."""
+
+    digest: bytes
+    parcel: Parcel
+
+
+class Forget(Header, tag="forget"):
+    """This function will be defined anew before its next use."""
+
+    digest: bytes
+
+
+class Assign(Header, tag="assign"):
+    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`."""
+
+    seq: int
+    owner: str
+    job: int
+    spec: Spec
+    lo: int
+    hi: int
+    base: int
+    form: str
+    parcel: Parcel
+
+
+class Done(Header, tag="done"):
+    """A worker's outcome for tasks [lo, hi) of a piece, and how long they took together, in seconds."""
+
+    seq: int
+    lo: int
+    hi: int
+    form: str
+    parcel: Parcel
+    failures: tuple[Failure, ...]
+    seconds: float
+    longest: float
+    idle: bool  # it has nothing else to run
+
+
+class Dropped(Header, tag="dropped"):
+    """The worker let go of tasks [lo, hi), the end of a piece of which some were cancelled."""
+
+    seq: int
+    lo: int
+    hi: int
+
+
+class Idle(Header, tag="idle"):
+    """The worker has nothing it could run; of its pieces up to `seq` all are done or wait for others."""
+
+    seq: int
+
+
+class Rich(Header, tag="rich"):
+    """The worker has tasks of its own in its queue, which it would share."""
+
+
+class Share(Header, tag="share"):
+    """Somebody is idle: give some of what you have not begun."""
+
+
+class Shared(Header, tag="shared"):
+    """The answer to `Share`: (seq, lo, hi), the ends of pieces that it gives back; tasks of its own, `own` of them,
+    went ahead as jobs. Also sent unasked for what stands behind a task that waits."""
+
+    back: tuple[tuple[int, int, int], ...]
+    own: int
+    rich: bool  # it has more tasks of its own
+
+
+class Drop(Header, tag="drop"):
+    """Tasks [lo, hi) of a piece are cancelled."""
+
+    seq: int
+    lo: int
+    hi: int
+
+
+class DropRun(Header, tag="drop_run"):
+    """Tasks of this run that the worker kept for itself are cancelled."""
+
+    root: str
+    run: int
+
+
+class Output(Header, tag="output"):
+    """What a task printed; goes to its root."""
+
+    root: str
+    run: int
+    worker: str
+    stream: str
+    text: str
+
+
+class GroupTally(Header):
+    """A worker's account of one group of the task tree: `queued` and `running` as they are now, the rest as
+    what came to it since the last tally."""
+
+    group: int
+    parent: int
+    name: str
+    root: str
+    run: int
+    queued: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    seconds: float
+    longest: float
+    errors: tuple[str, ...] = ()
+
+
+class Tally(Header, tag="tally"):
+    """A worker's account of itself."""
+
+    groups: tuple[GroupTally, ...]
+    task: str
+    since: float
+    busy: float  # seconds spent in tasks, since it started
+    done: int  # tasks, since it started
+
+
+# ---- managing the pool -----------------------------------------------------------------------------------------
+
+
+class Scale(Header, tag="scale"):
+    """Have n workers."""
+
+    n: int
+
+
+class Restart(Header, tag="restart"):
+    """Cancel all, and replace every worker."""
+
+
+class Stop(Header, tag="stop"):
+    """End: the whole pool (to the broker), or this process (from it)."""
+
+
+class Retire(Header, tag="retire"):
+    """To a worker: give back what you have not begun, finish the rest and leave."""
+
+
+class Spawn(Header, tag="spawn"):
+    """To an agent: start the worker of this number."""
+
+    number: int
+
+
+class Kill(Header, tag="kill"):
+    """To an agent: end this worker at once."""
+
+    number: int
+
+
+class Observe(Header, tag="observe"):
+    """To an agent: somebody watches, send usage for a while."""
+
+    seconds: float
+
+
+class Usage(Header, tag="usage"):
+    """From an agent: (number, CPU seconds, bytes of memory) of its workers."""
+
+    workers: tuple[tuple[int, float, int], ...]
+
+
+class Exited(Header, tag="exited"):
+    """From an agent: a worker is gone. `status` as of subprocess (negative: a signal); `begun` is the highest seq it
+    had begun; `peak` in bytes."""
+
+    number: int
+    pid: int
+    status: int
+    begun: int
+    peak: int
+
+
+Message = (
+    Hello | Welcome | Refused | Open | Extend | Result | Lost | Cancel | CancelRun | Close | Constant | Settled
+    | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Idle | Rich | Share | Shared | Drop
+    | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
+)  # fmt: skip
+
+#: Raw bytes behind a header.
+Frames = list[Any]
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Message)
+
+encode = _encoder.encode
+decode = _decoder.decode
+#: What `decode` raises for bytes that are no message.
+BadMessage = (msgspec.ValidationError, msgspec.DecodeError)

@@ -1,0 +1,97 @@
+"""What tasks print: collected on the worker, and sent to the root that it is for."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from scoop_core import messages as m
+
+#: What a worker holds back of prints at the most, in characters, before it sends them.
+LIMIT = 64 * 1024
+
+
+class Outputs:
+    """The standard streams of one worker.
+
+    Args:
+        worker: its name.
+        post: sends a message with the next flush.
+        context: tells what runs now: something with `root` and `run`, or None.
+    """
+
+    def __init__(self, worker: str, post: Callable[[m.Header, m.Frames], None], context: Callable[[], Any]) -> None:
+        self._worker = worker
+        self._post = post
+        self._context = context
+        self._texts: deque[tuple[str, int, str, str]] = deque()
+        self._held = 0
+
+    def install(self) -> None:
+        """Put it in the place of `sys.stdout` and `sys.stderr`."""
+        sys.stdout = _Stream(self, "stdout", sys.stdout)
+        sys.stderr = _Stream(self, "stderr", sys.stderr)
+
+    def write(self, stream: str, text: str, otherwise: TextIO) -> None:
+        context = self._context()
+        if context is None:  # no task runs: for the log
+            otherwise.write(text)
+            otherwise.flush()
+            return
+        self._texts.append((context.root, context.run, stream, text))
+        self._held += len(text)
+        if self._held > LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was printed, neighbouring prints of one run together."""
+        self._held = 0
+        parts: list[str] = []
+        last: tuple[str, int, str] | None = None
+        while True:
+            try:
+                root, run, stream, text = self._texts.popleft()
+            except IndexError:
+                break
+            if last is not None and last != (root, run, stream):
+                self._send(last, parts)
+                parts = []
+            last = (root, run, stream)
+            parts.append(text)
+        if last is not None:
+            self._send(last, parts)
+
+    def _send(self, key: tuple[str, int, str], parts: list[str]) -> None:
+        root, run, stream = key
+        self._post(m.Output(root, run, self._worker, stream, "".join(parts)), [])
+
+
+class _Stream(io.TextIOBase):
+    """One of the standard streams, as tasks see it."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, outputs: Outputs, name: str, otherwise: TextIO) -> None:
+        self._outputs = outputs
+        self._name = name
+        self._otherwise = otherwise
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if text:
+            self._outputs.write(self._name, text, self._otherwise)
+        return len(text)
+
+    def fileno(self) -> int:
+        return self._otherwise.fileno()
+
+    def isatty(self) -> bool:
+        return False

@@ -1,0 +1,396 @@
+"""The jobs that one process owns: how they leave it, and how their outcomes come back.
+
+Roots and workers own jobs alike. Neighbouring `submit` calls of one function become one growing job, so that ten
+thousand of them cost a few messages; a `map` is a job from the start.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from typing import Any
+
+from scoop_core import messages as m
+from scoop_core.config import RETRIES
+from scoop_core.errors import WorkerLost
+from scoop_core.future import Batch, Future
+from scoop_core.payload import PackedFunction, Packer, explain_argument
+from scoop_core.task_tree import Place
+
+#: Calls that are sent together at the most.
+CALLS = 256
+#: A map goes in about this many chunks for each worker (the broker sends a chunk whole, for whatever part of it) ...
+CHUNKS = 100
+#: ... of at most so many tasks.
+CHUNK_TASKS = 10_000
+#: Growing jobs that are kept open for further calls.
+OPEN_JOBS = 32
+
+Post = Callable[[m.Header, m.Frames], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may be set for tasks.
+
+    Attributes:
+        retries: how often a task is run again after its worker died.
+        priority: tasks of higher ones go first, among those of one root.
+        worker: run on the worker of this name only.
+    """
+
+    retries: int = RETRIES
+    priority: int = 0
+    worker: str = ""
+
+
+class OwnedJob:
+    """One job: what was sent, and what is still expected."""
+
+    spec: m.Spec
+    number = -1  # none yet
+
+    def __init__(self, owner: Owner) -> None:
+        self.owner = owner
+        self.sent = 0  # tasks [0, sent) were handed out
+        self.left = 0  # of these, not over
+        self.closed = False
+        self.parcels: list[m.Parcel] = []  # with arguments on the shelf
+
+    def cancel(self, lo: int, hi: int) -> None:
+        """Tell the broker that tasks [lo, hi) are not wanted."""
+        self.owner.post(m.Cancel(self.number, lo, hi), [])
+
+    # What comes: a batch of outcomes, the error of one task, a span that was cancelled by others.
+
+    def deliver(self, batch: Batch) -> None:
+        raise NotImplementedError
+
+    def lose(self, index: int, error: BaseException) -> None:
+        self.deliver(Batch.local(index, [None], {index: error}))
+
+    def cancelled(self, lo: int, hi: int) -> None:
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """Everything that is not over counts as cancelled."""
+        raise NotImplementedError
+
+    def fail(self, error: BaseException) -> None:
+        """Everything that is not over fails with this error."""
+        raise NotImplementedError
+
+
+class CallJob(OwnedJob):
+    """Calls that were submitted one by one."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(owner)
+        self.futures: dict[int, Future] = {}
+        self.waiting: list[Any] = []  # calls [sent, sent + len) that have not been handed out
+
+    def deliver(self, batch: Batch) -> None:
+        futures, over = self.futures, 0
+        for index in range(batch.lo, batch.hi):
+            future = futures.pop(index, None)
+            if future is not None:  # else it was cancelled meanwhile
+                over += 1
+                future._settle_from(batch)
+        self.owner.over(self, over)
+
+    def cancelled(self, lo: int, hi: int) -> None:
+        over = 0
+        for index in range(lo, hi):
+            future = self.futures.pop(index, None)
+            if future is not None:
+                over += 1
+                future._drop()
+        self.owner.over(self, over)
+
+    def abandon(self) -> None:
+        self.waiting.clear()
+        futures, self.futures = self.futures, {}
+        for future in futures.values():
+            future._drop()
+
+    def fail(self, error: BaseException) -> None:
+        futures, self.futures = self.futures, {}
+        for future in futures.values():
+            future._fail(error)
+
+
+class MapJob(OwnedJob):
+    """The tasks of one map; their outcomes come in batches that tile [0, n)."""
+
+    def __init__(self, owner: Owner) -> None:
+        super().__init__(owner)
+        self.n: int | None = None  # None: there may be more to come
+        self.batches: dict[int, Batch] = {}  # by their first index
+        self.error: BaseException | None = None
+        self.was_cancelled = False
+        self.waker: Callable[[], None] | None = None
+        self.arrived: deque[int] = deque()  # first indices, in the order they came
+        self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
+
+    def deliver(self, batch: Batch) -> None:
+        self.put(batch)
+        self.owner.over(self, batch.hi - batch.lo)
+
+    def put(self, batch: Batch) -> None:
+        """Outcomes are here."""
+        self.batches[batch.lo] = batch
+        self.arrived.append(batch.lo)
+        if self.waker is not None:
+            self.waker()
+
+    def cancelled(self, lo: int, hi: int) -> None:
+        self.was_cancelled = True
+        if self.waker is not None:
+            self.waker()
+        self.owner.over(self, hi - lo)
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        if self.waker is not None:
+            self.waker()
+
+    def abandon(self) -> None:
+        self.was_cancelled = True
+        if self.waker is not None:
+            self.waker()
+
+    def drop(self) -> None:
+        """Cancel what is not over."""
+        self.was_cancelled = True
+        if self.number >= 0:
+            self.cancel(0, self.sent)
+            self.owner.close(self)
+            self.owner.over(self, self.left)
+
+
+class Owner:
+    """All jobs of one process.
+
+    Args:
+        name: of the process in its pool.
+        post: sends a message with the next flush.
+        packer: packs what travels.
+        size: how many workers there are, about.
+        counts: whether the process counts its calls in the task tree by itself, as workers do.
+    """
+
+    def __init__(self, name: str, post: Post, packer: Packer, size: Callable[[], int], counts: bool = False) -> None:
+        self.name = name
+        self.post = post
+        self.packer = packer
+        self._size = size
+        self._counts = counts
+        self._jobs: dict[int, OwnedJob] = {}
+        self._growing: dict[tuple[bytes, Any], CallJob] = {}
+        self._dirty: dict[CallJob, None] = {}
+        self._number = 0
+        self.pending = 0  # tasks that were handed out and are not over
+
+    @property
+    def dirty(self) -> bool:
+        """Whether calls wait to be handed out (see `flush`)."""
+        return bool(self._dirty)
+
+    # ---- out ---------------------------------------------------------------------------------------------------
+
+    def spec(self, packed: PackedFunction, root: str, run: int, place: Place, options: Options) -> m.Spec:
+        """What the broker is told of a job of this function."""
+        return m.Spec(
+            packed.digest,
+            packed.name,
+            root,
+            run,
+            place.group,
+            place.parent,
+            options.retries,
+            options.priority,
+            options.worker,
+        )
+
+    def enroll(self, job: OwnedJob, packed: PackedFunction, spec: m.Spec) -> None:
+        """Tell the broker of a new job; tasks can be handed out then."""
+        self._number += 1
+        job.number = self._number
+        job.spec = spec
+        self._jobs[job.number] = job
+        self.post(m.Open(job.number, spec, packed.parcel), packed.frames)
+        if packed.parcel.buffers:
+            job.parcels.append(packed.parcel)
+
+    def call(self, future: Future, packed: PackedFunction, spec: m.Spec, frozen: Any) -> None:
+        """Hand out one call, with the next flush.
+
+        Args:
+            future: for its outcome.
+            packed: the function.
+            spec: of its job; calls with equal ones share a job.
+            frozen: the call, from `Packer.freeze`.
+        """
+        key = (packed.digest, (spec.group, spec.run, spec.root, spec.retries, spec.priority, spec.worker))
+        job = self._growing.get(key)
+        if job is None:
+            job = self._growing[key] = CallJob(self)
+            self.enroll(job, packed, spec)
+            if len(self._growing) > OPEN_JOBS:
+                for old in [k for k, j in self._growing.items() if not j.waiting and j is not job][:1]:
+                    self.close(self._growing.pop(old))
+        future._job = job
+        future._index = index = job.sent + len(job.waiting)
+        job.futures[index] = future
+        job.waiting.append(frozen)
+        self._dirty[job] = None
+        if len(job.waiting) >= CALLS:
+            self._hand_out(job)
+
+    def flush(self) -> None:
+        """Hand out all calls that wait."""
+        while self._dirty:
+            try:
+                job = next(iter(self._dirty))
+            except StopIteration:
+                return
+            self._hand_out(job)
+
+    def _hand_out(self, job: CallJob) -> None:
+        self._dirty.pop(job, None)
+        calls, job.waiting = job.waiting, []
+        if calls:
+            lo, job.sent = job.sent, job.sent + len(calls)
+            self._extend(job, lo, calls, "calls", self._counts)
+
+    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+        hi = lo + len(items)
+        name = job.spec.name
+
+        def explain(position: int, error: Exception) -> Exception:
+            args = items[position] if form == "rows" else (items[position],)
+            return explain_argument(name, args, {}, error)
+
+        form, parcel, frames, errors = self.packer.pack_items(items, form, explain)
+        job.left += hi - lo
+        self.pending += hi - lo
+        if parcel.buffers:
+            job.parcels.append(parcel)
+        skip = tuple(lo + position for position in errors)
+        self.post(m.Extend(job.number, lo, hi, form, parcel, skip, counted), frames)
+        for position, error in errors.items():
+            job.lose(lo + position, error)
+
+    def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+        """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
+
+        Args:
+            job: enrolled.
+            lo: index of the first.
+            items: their arguments.
+            form: as of `columns`.
+            counted: whether the task tree knows them already.
+        """
+        job.sent = max(job.sent, lo + len(items))
+        if form == "range":
+            self._extend(job, lo, items, form, counted)
+            return
+        for start, chunk in chunks(items, self._size()):
+            self._extend(job, lo + start, chunk, form, counted)
+
+    # ---- in ----------------------------------------------------------------------------------------------------
+
+    def handle(self, message: m.Header, frames: m.Frames) -> bool:
+        """Take an outcome; tell whether the message was one."""
+        if isinstance(message, m.Result):
+            job = self._jobs.get(message.job)
+            batch = Batch(message.lo, message.hi, message.form, message.parcel, frames, message.failures, self.packer)
+            if job is not None:
+                job.deliver(batch)
+        elif isinstance(message, m.Lost):
+            job = self._jobs.get(message.job)
+            if job is not None:
+                job.lose(message.index, WorkerLost(message.name, message.status, message.peak, message.deaths))
+        elif isinstance(message, m.Cancel):
+            job = self._jobs.get(message.job)
+            if job is not None:
+                job.cancelled(message.lo, message.hi)
+        else:
+            return False
+        return True
+
+    def over(self, job: OwnedJob, count: int) -> None:
+        """`count` tasks of a job are over."""
+        count = min(count, job.left)
+        job.left -= count
+        self.pending -= count
+        if job.left <= 0 and job.closed:
+            self._forget(job)
+
+    def close(self, job: OwnedJob) -> None:
+        """The job will not be extended."""
+        if not job.closed:
+            job.closed = True
+            self.post(m.Close(job.number), [])
+            if job.left <= 0:
+                self._forget(job)
+
+    def close_all(self) -> None:
+        """A run is over: jobs do not grow beyond it."""
+        growing, self._growing = self._growing, {}
+        for job in growing.values():
+            self._hand_out(job)
+            self.close(job)
+
+    def _forget(self, job: OwnedJob) -> None:
+        self._jobs.pop(job.number, None)
+        for parcel in job.parcels:
+            self.packer.discard(parcel)
+        job.parcels.clear()
+
+    def cancel(self, job: CallJob, index: int) -> None:
+        """Cancel one call; its future is over at once."""
+        if index >= job.sent:
+            self._hand_out(job)
+        job.cancel(index, index + 1)
+        job.cancelled(index, index + 1)
+
+    def cancel_run(self, run: int) -> None:
+        """Forget all jobs of a run; their futures are cancelled."""
+        for job in [j for j in self._jobs.values() if j.spec.run == run]:
+            if isinstance(job, CallJob):
+                self._dirty.pop(job, None)
+            job.abandon()
+            job.closed = True
+            self.over(job, job.left)
+        self._growing = {k: j for k, j in self._growing.items() if j.number in self._jobs}
+
+    def fail_all(self, error: BaseException) -> None:
+        """The pool is gone."""
+        jobs, self._jobs = self._jobs, {}
+        self._growing.clear()
+        self._dirty.clear()
+        self.pending = 0
+        for job in jobs.values():
+            job.fail(error)
+
+
+def columns(iterables: Sequence[Iterable[Any]]) -> tuple[Sequence[Any], str]:
+    """The arguments of a map, and their form; consumes the iterables, up to the shortest one's end."""
+    if len(iterables) == 1:
+        only = iterables[0]
+        return (only, "range") if type(only) is range else (list(only), "column")
+    return list(zip(*iterables, strict=False)), "rows"
+
+
+def chunks(items: Sequence[Any], workers: int) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Arguments in parts of about a hundredth of a worker's share: (first index, part)."""
+    size = max(1, min(CHUNK_TASKS, ceil(len(items) / (CHUNKS * max(1, workers)))))
+    source = iter(items)
+    start = 0
+    while chunk := list(islice(source, size)):
+        yield start, chunk
+        start += len(chunk)

@@ -1,0 +1,229 @@
+"""What roots and workers have in common: a link, jobs of their own, shared constants, questions to the broker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, islice
+from typing import Any
+
+from scoop_core import messages as m
+from scoop_core.config import Connection
+from scoop_core.errors import BrokerLost
+from scoop_core.future import Future
+from scoop_core.link import Link
+from scoop_core.mapping import MapResult
+from scoop_core.owner import MapJob, Options, Owner, columns
+from scoop_core.payload import Packer
+from scoop_core.program import Program
+from scoop_core.store import Shelf
+
+DEFAULT = Options()
+
+
+class Peer(ABC):
+    """One process that uses a pool.
+
+    Args:
+        connection: the pool.
+        name: of this process in it.
+        program: the script that workers import, if there is one.
+        lifeline: a descriptor whose end means the end of the pool.
+    """
+
+    counts = False
+
+    def __init__(
+        self, connection: Connection, name: str, program: Program | None = None, lifeline: int | None = None
+    ) -> None:
+        self.connection = connection
+        self.name = name
+        self.size = 1
+        self.packer = Packer(Shelf(connection.shelf, name), program)
+        self.owner = Owner(name, self._post, self.packer, lambda: self.size, self.counts)
+        self.lost: BaseException | None = None
+        self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
+        self._loaded: dict[str, Any] = {}
+        self._settled: dict[str, bool] = {}
+        self._answers: dict[int, Any] = {}
+        self._numbers = count(1)
+        self.welcome = False
+        self.refused: str | None = None
+        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline)
+
+    def _post(self, header: m.Header, frames: m.Frames) -> None:
+        self.link.post(header, frames)
+
+    def hello(self, role: str, number: int = -1) -> None:
+        """Introduce this process to the broker."""
+        self.link.send(m.Hello(role, os.getpid(), socket.gethostname(), number))
+
+    # ---- what differs ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
+    ) -> Future:
+        """Submit one call."""
+
+    @abstractmethod
+    def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
+        """Submit the tasks of a map; the job's `n` is set."""
+
+    @abstractmethod
+    def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
+        """Wait until the outcomes from `index` on (or any, for -1) are here, or can't come; False at the deadline."""
+
+    @abstractmethod
+    def wait_until(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future] = ()) -> bool:
+        """Wait until `until()`, which depends on the futures, or on a message; False if it timed out."""
+
+    @abstractmethod
+    def wait_for(self, future: Future, timeout: float | None) -> bool:
+        """Wait for one future; False if it timed out."""
+
+    # ---- maps --------------------------------------------------------------------------------------------------
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        iterables: Sequence[Iterable[Any]],
+        timeout: float | None = None,
+        buffersize: int | None = None,
+        as_completed: bool = False,
+        options: Options = DEFAULT,
+    ) -> MapResult:
+        """Submit a call for each tuple of arguments; the iterator over the results.
+
+        Args:
+            function: called with one argument from each iterable.
+            iterables: consumed now, up to the end of the shortest; with `buffersize`, as results are asked for.
+            timeout: in seconds from now, for all results.
+            buffersize: how many tasks may be submitted ahead of the results that were asked for.
+            as_completed: results in the order in which they are ready.
+            options: for all tasks.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+
+        def news(job: MapJob, seen: int) -> bool:
+            __tracebackhide__ = True
+            return self._await_map(job, -1 if as_completed else seen, deadline)
+
+        if buffersize is None:
+            items, form = columns(iterables)
+            return MapResult(self._start_map(function, items, form, options), news, as_completed)
+        if buffersize < 1:
+            raise ValueError(f"buffersize must be at least 1, not {buffersize}")
+        source = zip(*iterables, strict=False)
+        job = self._start_map(function, list(islice(source, buffersize)), "rows", options)
+        job.n = None
+
+        def more(seen: int) -> None:
+            if job.n is None and job.sent - seen <= buffersize // 2:
+                rows = list(islice(source, buffersize - (job.sent - seen)))
+                if rows:
+                    self._extend_map(job, rows)
+                else:
+                    job.n = job.sent
+                    self.owner.close(job)
+
+        return MapResult(job, news, as_completed, more)
+
+    @abstractmethod
+    def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
+        """Submit further tasks of a map."""
+
+    # ---- constants and questions -------------------------------------------------------------------------------
+
+    def set_constant(self, name: str, value: Any) -> None:
+        """Share a constant with the whole pool.
+
+        Raises:
+            TypeError: there is one of that name already, or the value can't be pickled.
+        """
+        if name in self._constants:
+            raise TypeError(f"This constant already exists: {name}.")
+        parcel, frames = self.packer.pack(value)
+        self._settled.pop(name, None)
+        self.link.send(m.Constant(name, parcel), frames)
+        self._loaded.setdefault(name, value)
+        self.wait_until(lambda: name in self._settled or self.lost is not None, None)
+        self._check()
+        if not self._settled.pop(name):
+            self._loaded.pop(name, None)
+            self.packer.discard(parcel)
+            raise TypeError(f"This constant already exists: {name}.")
+
+    def get_constant(self, name: str, timeout: float | None) -> Any:
+        """A shared constant, waiting up to `timeout` seconds for it; None if it is not there then."""
+        if name not in self._loaded:
+            if not self.wait_until(lambda: name in self._constants, timeout):
+                return None
+            parcel, frames = self._constants[name]
+            # Read-only: all tasks of this process see the same object.
+            self._loaded[name] = self.packer.unpack(parcel, frames, writable=False)
+        return self._loaded[name]
+
+    def ask(self, what: str, timeout: float | None = 10.0, job: int = -1, index: int = -1) -> Any:
+        """Ask the broker; see `messages.Ask`. None if there was no answer in time."""
+        self._check()
+        number = next(self._numbers)
+        self.link.send(m.Ask(number, what, job, index))
+        self.wait_until(lambda: number in self._answers or self.lost is not None, timeout)
+        self._check()
+        return self._answers.pop(number, None)
+
+    def is_running(self, future: Future) -> bool:
+        """Whether a worker has the task (see `Future.running`)."""
+        if future._index < 0:
+            return False
+        return bool(self.ask("running", job=future._job.number, index=future._index))
+
+    # ---- what comes --------------------------------------------------------------------------------------------
+
+    def _handle(self, message: m.Header, frames: m.Frames) -> None:
+        """Take any message; by the thread that has its turn."""
+        if self.owner.handle(message, frames):
+            return
+        if isinstance(message, m.Constant):
+            self._constants[message.name] = (message.parcel, frames)
+        elif isinstance(message, m.Settled):
+            self._settled[message.name] = message.new
+        elif isinstance(message, m.Answer):
+            self._answer(message)
+        elif isinstance(message, m.Welcome):
+            self.welcome = True
+        elif isinstance(message, m.Refused):
+            self.refused = message.reason
+
+    def _answer(self, message: m.Answer) -> None:
+        self._answers[message.number] = message.value
+
+    def _lose(self) -> None:
+        """The broker is gone."""
+        self.fail(
+            BrokerLost(
+                f"The pool {self.connection.name!r} is gone: its broker ended or was killed. "
+                "Start a new one, and submit again what was pending."
+            )
+        )
+
+    def fail(self, error: BaseException) -> None:
+        """All that is pending, and whatever is asked from now on, fails with this."""
+        if self.lost is None:
+            self.lost = error
+            self.owner.fail_all(error)
+
+    def _check(self) -> None:
+        __tracebackhide__ = True
+        if self.lost is not None:
+            raise type(self.lost)(*self.lost.args)
+
+    def _duty(self) -> float | None:
+        """What is due for the thread that has its turn; in how many seconds again, or None."""
+        if self.owner.dirty:
+            self.owner.flush()
+        return None

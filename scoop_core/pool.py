@@ -1,0 +1,324 @@
+"""Starting, finding, changing and ending pools."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import secrets
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scoop_core import files
+from scoop_core import messages as m
+from scoop_core.client import Client
+from scoop_core.config import STOP_GRACE, Connection, Launch
+from scoop_core.current import current
+from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
+from scoop_core.hosts import default_workers
+from scoop_core.link import new_secrets
+from scoop_core.program import Program
+from scoop_core.worker import Worker
+
+#: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
+START_SECONDS = 30.0
+
+
+class Pool:
+    """A running pool of workers, and this program's connection to it. Use it as a context manager, or `stop` it.
+
+    Args:
+        client: connected to it.
+        process: its first process, if this program started it.
+    """
+
+    def __init__(self, client: Client, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.client = client
+        self._process = process
+
+    @property
+    def name(self) -> str:
+        """By this name `scoop.connect` finds it."""
+        return self.client.connection.name
+
+    @property
+    def owned(self) -> bool:
+        """Whether this program started it, so that it ends with it."""
+        return self._process is not None
+
+    @property
+    def connection_file(self) -> Path:
+        """The file (mode 0600) by which other programs of the same user find it."""
+        return files.connection_file(self.name)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used."""
+        return self.client.lost is None
+
+    @property
+    def workers(self) -> list[dict[str, Any]]:
+        """A row for each worker: name, pid, host, state, what it runs, its CPU seconds, memory in bytes, tasks done.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        workers: list[dict[str, Any]] = self.client.picture()["workers"]
+        return workers
+
+    def scale(self, n: int, timeout: float = START_SECONDS) -> None:
+        """Have n workers; waits until they are there. Workers that go finish what they run, and lose nothing.
+
+        Raises:
+            ValueError: n is negative.
+            TimeoutError: the new workers are not there after `timeout` seconds.
+        """
+        if n < 0:
+            raise ValueError(f"a pool can't have {n} workers")
+        self.client.link.send(m.Scale(n))
+        self._await(n, timeout)
+
+    def restart(self, timeout: float = START_SECONDS) -> None:
+        """Cancel everything, and replace all workers by new ones.
+
+        Raises:
+            TimeoutError: the new workers are not there after `timeout` seconds.
+        """
+        before = {row["name"] for row in self.workers}
+        self.client.link.send(m.Restart())
+        self._await(None, timeout, without=before)
+
+    def _await(self, n: int | None, timeout: float, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+        """Wait until there are n workers (None: as many as wanted), all of them ready and none of those before."""
+        end = time.monotonic() + timeout
+        while True:
+            picture = self.client.picture()
+            wanted = picture["pool"]["wanted"] if n is None else n
+            managed = [row for row in picture["workers"] if row["state"] not in ("starting", "stopped")]
+            old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"} & without
+            if len(managed) >= wanted and not old:
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"{len(managed)} of {wanted} workers are there after {timeout:g} s")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """End the pool: what is pending fails with `BrokerLost`, and no process or file of it is left."""
+        client = self.client
+        if client.lost is None:
+            client.link.send(m.Stop())
+            client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
+        client.link.close()
+        if current.engine is client:
+            current.engine = None
+        if self._process is not None:
+            reap(self._process)
+        atexit.unregister(self.stop)
+
+    def close(self) -> None:
+        """Leave the pool without ending it (one that this program started ends with the program)."""
+        self.client.close()
+        if current.engine is self.client:
+            current.engine = None
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        if not self.alive:
+            return f"<Pool {self.name!r}: stopped>"
+        with contextlib.suppress(BrokerLost):
+            return f"<Pool {self.name!r}: {len(self.workers)} workers>"
+        return f"<Pool {self.name!r}: lost>"
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a pool's first process, which was told to end or is about to be."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_GRACE)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    try:
+        process.wait(3 * STOP_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, preload: Sequence[str] = ()) -> Pool:
+    """Start a pool on this machine, and make it the current one.
+
+    Args:
+        n: how many workers; None: one for each CPU that this process may use (see `hosts.default_workers`).
+        name: for `connect`; None: one is made up.
+        tcp: connect by TCP with CURVE keys, instead of by a Unix socket.
+        preload: modules to import once, before the workers are forked.
+
+    Raises:
+        ValueError: n is negative, or the name is taken or not fit for a file name.
+        StartFailed: its processes could not be started.
+    """
+    n = default_workers() if n is None else n
+    if n < 0:
+        raise ValueError(f"a pool can't have {n} workers")
+    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload)
+    client = Client(connection)
+    client.connect()
+    pool = Pool(client, process)
+    client.size = max(1, n)
+    pool._await(n, START_SECONDS)
+    current.engine = client
+    atexit.register(pool.stop)
+    return pool
+
+
+def launch(
+    n: int,
+    name: str | None = None,
+    *,
+    tcp: bool = False,
+    path: Sequence[str] = (),
+    program: str | None = None,
+    module: bool = False,
+    forward: bool = True,
+    preload: Sequence[str] = (),
+    first: int = 0,
+    nice: int = 0,
+) -> tuple[Connection, subprocess.Popen[bytes]]:
+    """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
+
+    Raises:
+        ValueError: the name is taken, or not fit for a file name.
+        StartFailed: they could not be started.
+    """
+    identity = secrets.token_hex(8)
+    name = name or f"pool-{identity[:6]}"
+    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
+        raise ValueError(f"{name!r} can't name a pool: use letters, digits, '-', '_' and '.'")
+    if any(other.name == name for other in files.running_pools()):
+        raise ValueError(f"there is a pool {name!r} already: connect to it, or take another name")
+    folder = files.new_folder()
+    shelf = files.new_shelf(folder)
+    keys, server_secret = new_secrets() if tcp else (None, None)
+    address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
+    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
+    order = Launch(
+        connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice
+    )
+    here = str(Path(__file__).resolve().parent.parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(msgspec.json.encode(order) + b"\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+        line = process.stdout.readline() if ready else b""
+        return msgspec.json.decode(line, type=Connection), process
+    except (OSError, msgspec.DecodeError) as error:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+        files.remove_pool(connection)
+        raise StartFailed(
+            f"The pool {name!r} could not be started: its first process ended, or said nothing for "
+            f"{START_SECONDS:g} s. What it printed on the standard error stream tells why."
+        ) from error
+
+
+def run_program(
+    target: str,
+    arguments: Sequence[str],
+    n: int,
+    name: str | None = None,
+    *,
+    module: bool = False,
+    preload: Sequence[str] = (),
+    nice: int = 0,
+) -> None:
+    """Run a script as the root of a pool of n workers, of which this process is one; then end the pool.
+
+    Args:
+        target: the script's path, or with `module` a module's name.
+        arguments: what it finds in `sys.argv` behind its own name.
+        n: how many workers; with 1 all runs in this process.
+        name: of the pool.
+        module: as by `python -m`.
+        preload: modules to import once, before the workers are forked.
+        nice: added to the workers' niceness.
+
+    Raises:
+        FileNotFoundError: there is no such script.
+        BaseException: what the script raised.
+    """
+    program = Program(target, module)
+    sys.argv = [program.path if module else target, *arguments]
+    program.prepare()
+    connection, process = launch(
+        n - 1, name, path=sys.path, program=target, module=module, forward=False, preload=preload, first=1, nice=nice
+    )
+    origin = Worker(connection, 0, program=program, forward=False, origin=True)
+    origin.size = n
+    current.engine = origin
+    try:
+        origin.run_program(program.run)
+    finally:
+        current.engine = None
+        if origin.lost is None:
+            origin.link.send(m.Stop())
+        origin.link.close()
+        reap(process)
+
+
+def connect(name: str | None = None) -> Pool:
+    """Use a pool that another program of yours started, and make it the current one.
+
+    Args:
+        name: the pool's, or the path of a connection file; None: the only one that runs.
+
+    Raises:
+        NoSuchPool: there is none of this name; or none, or several, where no name is given.
+        StartFailed: it does not answer.
+    """
+    if name is not None and (os.sep in name or name.endswith(".json")):
+        connection = files.read_connection(Path(name))
+        if connection is None or not files.is_running(connection):
+            raise NoSuchPool(f"{name} is no connection file of a running pool.")
+    else:
+        running = files.running_pools()
+        known = ", ".join(repr(c.name) for c in running) or "none"
+        found = [c for c in running if name in (None, c.name)]
+        if not found:
+            raise NoSuchPool(f"No pool {'runs' if name is None else repr(name) + ' runs'} here (running: {known}).")
+        if len(found) > 1:
+            raise NoSuchPool(f"Several pools run here: say which one ({known}).")
+        connection = found[0]
+    client = Client(connection)
+    client.connect()
+    pool = Pool(client)
+    client.picture()
+    current.engine = client
+    return pool
+
+
+def pools() -> list[str]:
+    """The names of your pools that run on this host."""
+    return [connection.name for connection in files.running_pools()]

@@ -1,0 +1,204 @@
+"""The tree of tasks, folded: one node for all tasks of one function under one parent node.
+
+Its size follows the program's shape, not its number of tasks: a million tasks of one `map` are one node, and a
+recursive function is one node however deep it goes (see `Place`). The broker keeps one; widget, lab panel and CLI
+show pictures of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from scoop_core.messages import GroupTally, Spec
+
+#: Runs (cells) that are remembered for each root, and nodes for each run; what is older or beyond is not shown.
+RUNS = 50
+GROUPS = 10_000
+#: Different errors that are kept for a node.
+ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the tree a task belongs: node, the node above it, and the names from the top down."""
+
+    group: int
+    parent: int
+    names: tuple[tuple[str, int], ...]
+
+    def child(self, name: str) -> Place:
+        """The place of tasks of function `name` that are submitted from here.
+
+        Tasks of a function that is on the way up already join that node: recursion makes no new ones.
+        """
+        above = 0
+        for known, group in self.names:
+            if known == name:
+                return Place(group, above, self.names[: self.names.index((known, group)) + 1])
+            above = group
+        # 52 bits: the number must survive JavaScript.
+        digest = blake2b(f"{self.group}/{name}".encode(), digest_size=8).digest()
+        group = int.from_bytes(digest, "big") >> 12
+        return Place(group, self.group, (*self.names, (name, group)))
+
+
+def top(root: str, run: int) -> Place:
+    """The place of a run itself: what its tasks are children of."""
+    digest = blake2b(f"{root}/{run}".encode(), digest_size=8).digest()
+    return Place(int.from_bytes(digest, "big") >> 12, 0, ())
+
+
+@dataclass(slots=True)
+class Group:
+    """One node: counts by state, times, first errors."""
+
+    id: int
+    parent: int
+    name: str
+    left: int = 0  # tasks that the broker knows and that are not over
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+    errors: list[str] = field(default_factory=list)
+    kept: dict[str, tuple[int, int]] = field(default_factory=dict)  # worker: its own tasks (queued, running)
+
+    def add_errors(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if len(self.errors) < ERRORS and line not in self.errors:
+                self.errors.append(line)
+
+
+@dataclass(slots=True)
+class Run:
+    """All nodes of one run."""
+
+    started: float
+    groups: dict[int, Group] = field(default_factory=dict)
+
+
+class TaskTree:
+    """Folds what the broker and the workers know of tasks into nodes."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, int], Run] = {}
+        self.version = 0
+
+    def _group(self, root: str, run: int, group: int, parent: int, name: str, now: float) -> Group:
+        self.version += 1
+        key = (root, run)
+        found = self._runs.get(key)
+        if found is None:
+            found = self._runs[key] = Run(started=now)
+            mine = [k for k in self._runs if k[0] == root]
+            for old in mine[: max(0, len(mine) - RUNS)]:
+                del self._runs[old]
+        node = found.groups.get(group)
+        if node is None:
+            if len(found.groups) >= GROUPS:
+                group, parent, name = 1, 0, "(more)"
+                if group in found.groups:
+                    return found.groups[group]
+            node = found.groups[group] = Group(group, parent, name)
+        return node
+
+    def _of(self, spec: Spec, now: float) -> Group:
+        return self._group(spec.root, spec.run, spec.group, spec.parent, spec.name, now)
+
+    def queued(self, spec: Spec, count: int, now: float) -> None:
+        """`count` tasks of a job are known to the broker now."""
+        self._of(spec, now).left += count
+
+    def done(self, spec: Spec, done: int, errors: Iterable[str], seconds: float, longest: float, now: float) -> None:
+        """`done` tasks of a job ended well, and one for each of `errors` failed."""
+        node = self._of(spec, now)
+        lines = list(errors)
+        node.left -= done + len(lines)
+        node.done += done
+        node.failed += len(lines)
+        node.seconds += seconds
+        node.longest = max(node.longest, longest)
+        node.add_errors(lines)
+
+    def cancelled(self, spec: Spec, count: int, now: float) -> None:
+        """`count` tasks of a job will not be run."""
+        node = self._of(spec, now)
+        node.left -= count
+        node.cancelled += count
+
+    def forgotten(self, spec: Spec, count: int, now: float) -> None:
+        """`count` tasks lost their parent, which will submit them anew."""
+        self._of(spec, now).left -= count
+
+    def tally(self, worker: str, tallies: Iterable[GroupTally], now: float) -> None:
+        """A worker's account of the tasks that it kept for itself."""
+        for t in tallies:
+            node = self._group(t.root, t.run, t.group, t.parent, t.name, now)
+            node.done += t.done
+            node.failed += t.failed
+            node.cancelled += t.cancelled
+            node.seconds += t.seconds
+            node.longest = max(node.longest, t.longest)
+            node.add_errors(t.errors)
+            if t.queued or t.running:
+                node.kept[worker] = (t.queued, t.running)
+            else:
+                node.kept.pop(worker, None)
+
+    def worker_lost(self, worker: str) -> None:
+        """What the worker kept for itself is gone; its parents will submit it anew."""
+        self.version += 1
+        for run in self._runs.values():
+            for node in run.groups.values():
+                node.kept.pop(worker, None)
+
+    def root_lost(self, root: str) -> None:
+        """Nobody is interested in this root's runs any more."""
+        self.version += 1
+        for key in [k for k in self._runs if k[0] == root]:
+            del self._runs[key]
+
+    def runs(self, root: str = "", run: int = -1) -> Iterator[Run]:
+        """The runs that match, oldest first."""
+        for (of, number), found in self._runs.items():
+            if (not root or of == root) and (run < 0 or number == run):
+                yield found
+
+    def picture(self, running: dict[int, int], root: str = "", run: int = -1) -> dict[str, Any]:
+        """Nodes and totals as plain data.
+
+        Args:
+            running: how many tasks of a node run on workers now, of those that the broker knows.
+            root: only this root's runs.
+            run: only the run of this number.
+        """
+        rows: list[dict[str, Any]] = []
+        totals = dict.fromkeys(("queued", "running", "done", "failed", "cancelled"), 0)
+        started = None
+        for found in self.runs(root, run):
+            started = found.started if started is None else min(started, found.started)
+            for node in found.groups.values():
+                kept_queued = sum(queued for queued, _ in node.kept.values())
+                kept_running = sum(r for _, r in node.kept.values())
+                busy = min(running.get(node.id, 0), max(0, node.left))
+                row: dict[str, Any] = {
+                    "id": node.id,
+                    "parent": node.parent if node.parent in found.groups else None,
+                    "name": node.name,
+                    "queued": max(0, node.left - busy) + kept_queued,
+                    "running": busy + kept_running,
+                    "done": node.done,
+                    "failed": node.failed,
+                    "cancelled": node.cancelled,
+                    "seconds": node.seconds,
+                    "longest": node.longest,
+                    "errors": list(node.errors),
+                }
+                for state in totals:
+                    totals[state] += row[state]
+                rows.append(row)
+        return {"groups": rows, "tasks": totals, "started": started}

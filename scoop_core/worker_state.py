@@ -1,0 +1,180 @@
+"""What a worker has to do, and what of it it gives away: pure, and safe to ask from two threads.
+
+The main thread takes work while the IO thread may give it away. Each step that both could take is one operation of a
+built-in container, which the interpreter does as a whole: whoever removes a task from the queue has it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import length_hint
+from threading import Lock
+from typing import Any
+
+from scoop_core import messages as m
+
+
+@dataclass(slots=True, eq=False)
+class GroupCount:
+    """The worker's own tasks of one node of the task tree."""
+
+    place: Any
+    name: str
+    root: str
+    run: int
+    queued: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
+    errors: list[str] = field(default_factory=list)
+    kids: dict[Any, GroupCount] = field(default_factory=dict)  # by function: tasks submitted by these
+    told: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+
+    def tally(self) -> m.GroupTally | None:
+        """What the broker does not know yet, or None."""
+        now = (self.queued, self.running, self.done, self.failed, self.cancelled)
+        if now == self.told:
+            return None
+        told, self.told = self.told, now
+        seconds, self.seconds = self.seconds, 0.0
+        errors, self.errors = tuple(self.errors), []
+        return m.GroupTally(
+            self.place.group,
+            self.place.parent,
+            self.name,
+            self.root,
+            self.run,
+            max(0, self.queued),
+            max(0, self.running),
+            now[2] - told[2],
+            now[3] - told[3],
+            now[4] - told[4],
+            seconds,
+            self.longest,
+            errors,
+        )
+
+
+class Stretch:
+    """Neighbouring tasks [lo, hi) that run one after the other, and may be cut off behind the one that runs.
+
+    Args:
+        lo: the first.
+        hi: behind the last.
+    """
+
+    def __init__(self, lo: int, hi: int) -> None:
+        self.lo = lo
+        self.hi = hi
+        self.begun = False
+        #: What is left of the arguments. An iterator over a list gives each element once, whoever asks: so the thread
+        #: that exhausts it has all that the main thread has not begun.
+        self.items: Iterator[Any] = iter(())
+        self.kept: Sequence[Any] = ()  # was cut off and then left here: it comes behind `items`
+        self.lock = Lock()  # for whoever cuts, or looks whether it is over
+
+    def begin(self, items: Sequence[Any]) -> None:
+        with self.lock:
+            self.begun = True
+            self.items = iter(items)
+
+    def go_on(self) -> bool:
+        """After the end of `items`: whether there is more; `items` is that then."""
+        with self.lock:
+            self.items, self.kept = iter(self.kept), ()
+            return length_hint(self.items) > 0
+
+    def cut(self, half: bool) -> tuple[int, int, Sequence[Any]] | None:
+        """Cut off what has not begun, or the second half of that: (lo, hi, arguments if it has begun)."""
+        with self.lock:
+            rest = [*self.items, *self.kept] if self.begun else range(self.lo, self.hi)
+            keep = len(rest) // 2 if half else 0
+            if self.begun:
+                self.kept = rest[:keep]
+            lo, hi = self.hi - len(rest) + keep, self.hi
+            self.hi = lo
+            return (lo, hi, rest[keep:]) if lo < hi else None
+
+
+class Piece(Stretch):
+    """Tasks that the broker gave to this worker."""
+
+    def __init__(self, assign: m.Assign, frames: m.Frames) -> None:
+        super().__init__(assign.lo, assign.hi)
+        self.assign = assign
+        self.frames = frames
+        self.cancelled = False
+        self.out: list[Any] = []
+        self.failures: list[m.Failure] = []
+        self.since = 0.0  # when the first of `out` began
+        self.sent = 0  # of `out`
+
+
+class WorkerState:
+    """The queues of one worker."""
+
+    def __init__(self) -> None:
+        self.pieces: deque[Piece] = deque()  # from the broker, not begun, in the order they came
+        self.pending: dict[Any, None] = {}  # the worker's own tasks, the oldest first
+        self.begun: dict[int, Piece] = {}  # from the broker, by seq
+
+    def claim(self, task: Any) -> bool:
+        """Take this task of the worker's own; False if somebody else has it."""
+        return self.pending.pop(task, self) is None
+
+    def next(self) -> Any:
+        """The next thing to do: the newest task of its own (depth first keeps the queue short), else a piece."""
+        try:
+            return self.pending.popitem()[0]
+        except KeyError:
+            pass
+        try:
+            return self.pieces.popleft()
+        except IndexError:
+            return None
+
+    @property
+    def empty(self) -> bool:
+        return not self.pending and not self.pieces
+
+    def share(
+        self, running: Stretch | None, worth: Callable[[Stretch], bool]
+    ) -> tuple[list[tuple[Piece, int, int]], list[Any], tuple[int, int, Sequence[Any]] | None]:
+        """What to give away: pieces not begun; else the oldest half of its own tasks, which are the roots of the
+        largest subtrees; else half of what is left of the stretch that runs.
+
+        Args:
+            running: the stretch that runs now.
+            worth: whether what is left of it is worth the cost.
+
+        Returns:
+            Ends of pieces as (piece, lo, hi); tasks of its own, the oldest first; the end of a stretch of its own.
+        """
+        busy = running is not None or bool(self.pending)
+        while len(self.pieces) > (0 if busy else 1):
+            try:
+                piece = self.pieces.pop()
+            except IndexError:
+                break
+            if part := piece.cut(half=False):
+                return [(piece, *part[:2])], [], None
+        for _ in range(5):
+            if not self.pending:
+                break
+            try:
+                oldest = list(islice(self.pending, (len(self.pending) + 1) // 2))
+            except RuntimeError:  # the main thread was faster
+                continue
+            if own := [task for task in oldest if self.claim(task)]:
+                return [], own, None
+        if running is not None and worth(running) and (part := running.cut(half=True)):
+            if isinstance(running, Piece):
+                return [(running, *part[:2])], [], None
+            return [], [], part
+        return [], [], None

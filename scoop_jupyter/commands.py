@@ -1,0 +1,150 @@
+"""The words of ``%scoop`` and ``%%scoop``: parsed, explained and completed."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any, NoReturn
+
+from IPython.core.error import UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports bad input to the cell instead of ending the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage()}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise _Helped(message or "")
+
+
+class _Helped(Exception):
+    """Help was asked for, and printed."""
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
+    return seconds
+
+
+def _line_parser() -> _Parser:
+    parser = _Parser(prog="%scoop", description="Manage this notebook's pool of workers.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    start = commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers.")
+    start.add_argument("-n", type=_positive, help="how many (default: one for each CPU that the kernel may use)")
+    start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
+    commands.add_parser("stop", help="stop the pool", description="Stop the pool; what is pending is lost.")
+    commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
+    scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
+    scale.add_argument("n", type=_positive, metavar="N", help="how many")
+    commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
+    connect = commands.add_parser(
+        "connect", help="use a pool that runs already", description="Use a pool that another notebook started."
+    )
+    connect.add_argument("name", nargs="?", help="its name or connection file (default: the only one that runs)")
+    commands.add_parser("pools", help="list your pools", description="List your pools that run on this host.")
+    each = commands.add_parser(
+        "each", help="run a statement on every worker", description="Run a statement on every worker."
+    )
+    each.add_argument("statement", nargs=argparse.REMAINDER, metavar="STATEMENT", help="for imports and set-up")
+    commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
+    commands.add_parser("help", help="this text", description="What %%scoop can do.")
+    return parser
+
+
+def _cell_parser() -> _Parser:
+    parser = _Parser(
+        prog="%%scoop",
+        description="Run the cell with a pool: `futures` and `shared` are in reach, a live panel is below. "
+        "`%%scoop each` runs the cell on every worker instead.",
+    )
+    parser.add_argument("each", nargs="?", choices=["each"], help="run the cell on every worker")
+    parser.add_argument("-n", type=_positive, help="have this many workers")
+    parser.add_argument("--quiet", action="store_true", help="no panel and no summary")
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="end the cell after S seconds")
+    return parser
+
+
+#: Words that can follow ``%scoop``, and the options of each.
+LINE = {
+    "start": ["-n", "--name"],
+    "stop": [],
+    "status": [],
+    "scale": [],
+    "restart": [],
+    "connect": [],
+    "pools": [],
+    "each": [],
+    "panel": [],
+    "help": [],
+}
+CELL = ["each", "-n", "--quiet", "--timeout"]
+
+
+def parse_line(line: str) -> argparse.Namespace | None:
+    """The command of a ``%scoop`` line; None if it was a call for help, which has been printed.
+
+    Raises:
+        UsageError: it is none; the message says what can be said.
+    """
+    if line.strip().startswith("each ") and "--help" not in line:
+        # The statement is Python's, not a shell's: its quotes stay.
+        return argparse.Namespace(command="each", statement=line.strip()[5:].strip())
+    parser = _line_parser()
+    words = _split(line) or ["help"]
+    try:
+        options = parser.parse_args(words)
+    except _Helped:
+        return None
+    if options.command == "help":
+        parser.print_help()
+        return None
+    if options.command == "each":
+        options.statement = " ".join(options.statement)
+    return options
+
+
+def parse_cell(line: str) -> argparse.Namespace | None:
+    """The options of a ``%%scoop`` cell; None if it was a call for help, which has been printed.
+
+    Raises:
+        UsageError: an option makes no sense.
+    """
+    try:
+        return _cell_parser().parse_args(_split(line))
+    except _Helped:
+        return None
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"%scoop: {error}") from None
+
+
+def complete(_: Any, event: Any) -> list[str]:
+    """Complete the words of a ``%scoop`` line (an IPython completer hook)."""
+    words = event.line.lstrip().split()
+    if words[:1] == ["%%scoop"]:
+        return [*CELL, "--help"]
+    finished = words[1:] if event.line.endswith(" ") else words[1:-1]
+    if not finished:
+        return [*LINE, "--help"]
+    if finished[0] == "connect":
+        from scoop_core.pool import pools
+
+        return [*pools(), "--help"]
+    return [*LINE.get(finished[0], []), "--help"]

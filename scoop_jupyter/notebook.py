@@ -1,0 +1,113 @@
+"""The notebook and its pool: which pool it uses, and which cell a task belongs to."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+
+import scoop
+from scoop_core.client import Client, to_terminal, with_name
+from scoop_core.current import current
+from scoop_core.pool import Pool
+
+#: Cells whose tasks may still print; older ones are forgotten.
+CELLS = 200
+
+
+class Notebook:
+    """One shell's use of pools.
+
+    Args:
+        shell: of the kernel, or of a terminal.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.pool: Pool | None = None
+        self._cells: dict[int, dict[str, Any]] = {}  # by run: the request that the cell's output answers
+
+    # ---- the pool ----------------------------------------------------------------------------------------------
+
+    @property
+    def client(self) -> Client | None:
+        """Of the pool that is in use; None if there is none, or it is lost."""
+        engine = current.engine
+        return engine if isinstance(engine, Client) and engine.lost is None else None
+
+    def ensure(self, n: int | None = None) -> Client:
+        """The client of a pool that runs; one is started if there is none.
+
+        Args:
+            n: have this many workers; None takes them as they are.
+
+        Raises:
+            StartFailed: it could not be started.
+        """
+        client = self.client
+        if client is None:
+            return self.use(scoop.start(n))
+        if self.pool is None or self.pool.client is not client:  # started by the notebook's own code
+            self.use(Pool(client))
+        if n is not None and self.pool is not None and len(self.pool.workers) != n:
+            self.pool.scale(n)
+        return client
+
+    def use(self, pool: Pool) -> Client:
+        """Use this pool from now on; the one before, if this notebook started it, is stopped."""
+        if self.pool is not None and self.pool.client is not pool.client:
+            self.pool.stop() if self.pool.owned else self.pool.close()
+        self.pool = pool
+        client = pool.client
+        current.engine = client
+        client.sink = self.show_output
+        self._cells.clear()
+        self._open_cell(client)
+        return client
+
+    def stop(self) -> None:
+        """End the pool; one that was only connected to goes on."""
+        pool, self.pool = self.pool, None
+        if pool is not None:
+            pool.stop() if pool.owned else pool.close()
+
+    # ---- cells -------------------------------------------------------------------------------------------------
+
+    def before_cell(self, info: Any = None) -> None:
+        """What a cell submits is a run of its own."""
+        client = self.client
+        if client is not None:
+            self._open_cell(client)
+
+    def after_cell(self, result: Any) -> None:
+        """An interrupted cell wants nothing more of what it submitted."""
+        client = self.client
+        if client is not None and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
+            client.cancel_run(client.run)
+
+    def _open_cell(self, client: Client) -> None:
+        run = client.new_run()
+        kernel = getattr(self.shell, "kernel", None)
+        if kernel is not None:
+            self._cells[run] = kernel.get_parent("shell")
+            for old in list(self._cells)[:-CELLS]:
+                del self._cells[old]
+
+    def show_output(self, run: int, worker: str, stream: str, text: str) -> None:
+        """Show what a task printed below the cell that submitted it, whichever cell runs by now."""
+        cell = self._cells.get(run)
+        kernel = getattr(self.shell, "kernel", None)
+        if cell is None or kernel is None:
+            to_terminal(run, worker, stream, text)
+            return
+        out = getattr(sys, stream)
+        if hasattr(out, "pub_thread"):
+            out.flush()  # what the cell itself printed before comes before
+        kernel.session.send(
+            kernel.iopub_socket,
+            "stream",
+            content={"name": stream, "text": with_name(worker, text)},
+            parent=cell,
+            ident=f"stream.{stream}".encode(),
+        )
