@@ -110,7 +110,7 @@ def _check_map(func: Any, iterables: Sequence[Any]) -> None:
         raise TypeError("map() needs at least one iterable")
 
 
-def submit(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     """Call a function on some worker.
 
     Args:
@@ -157,7 +157,7 @@ def wait(fs: Iterable[Future], timeout: float | None = -1, return_when: str = AL
             if not future.done() and not _await(future.done, end, [future]):
                 break
     elif return_when == FIRST_COMPLETED:
-        _Arrivals(futures).wait(end)
+        _Arrivals(futures).wait(end, min(1, len(futures)))
     else:
         arrivals = _Arrivals(futures)
         while len(arrivals.done) < len(futures) and not any(_raised(f) for f in arrivals.done):

@@ -9,7 +9,7 @@ span, in a piece that a worker holds, or over.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -118,8 +118,10 @@ class Worker:
     held: dict[int, Piece] = field(default_factory=dict)
     parked: dict[int, Piece] = field(default_factory=dict)  # begun, but waiting for other tasks
     awake: bool = False  # a result came for one of the parked ones since
+    occupied: bool = False  # runs tasks of its own
     rich: bool = False  # has tasks of its own to share
     asked: bool = False  # for its share, and has not answered yet
+    asked_at: int = 0  # `seq` when it was last asked
     spent: bool = False  # had nothing to share when it was last asked
     retiring: bool = False
     known: set[bytes] = field(default_factory=set)  # functions
@@ -181,6 +183,7 @@ class BrokerState:
         self.lost_workers = 0
         self.garbage = 0  # messages that did not decode
         self.stopping = False
+        self._spawned = range(0)  # numbers of all workers that agents were ever told to start
         self._idle: dict[str, None] = {}  # workers with nothing to run, the longest idle first
         self._patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
         self._watchers: dict[tuple[str, int], m.Watch] = {}
@@ -256,6 +259,12 @@ class BrokerState:
     def _send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
         self._out.append(Send(to, header, frames or []))
 
+    def _tell(self, job: Job, header: m.Header, frames: m.Frames | None = None) -> None:
+        """Tell the owner of a job what became of some tasks."""
+        self._send(job.owner, header, frames)
+        if (owner := self.workers.get(job.owner)) is not None:
+            owner.awake = True
+
     def _take(self) -> list[Send]:
         out, self._out = self._out, []
         return out
@@ -266,6 +275,9 @@ class BrokerState:
         known = self.peers.get(peer)
         if known and not (known == "worker" and self.workers[peer].state == "starting"):
             self.strange += 1
+            return
+        if hello.role == "worker" and not known and hello.number in self._spawned:
+            self.strange += 1  # the last word of a dead one: it must not get work
             return
         self._send(peer, m.Welcome(self.name))
         self.tree.version += 1
@@ -283,9 +295,7 @@ class BrokerState:
             self._root(peer)
             for name, (parcel, frames) in self.constants.items():
                 self._send(peer, m.Constant(name, parcel), frames)
-            worker.state = "idle"
-            self._idle[peer] = None
-            self._feed(worker, now)
+            self._rest(worker, now)
         else:
             self.peers[peer] = "root"
             self._root(peer)
@@ -298,6 +308,7 @@ class BrokerState:
         if root is None:
             active = [r.used for r in self.roots.values() if r.ready]
             root = self.roots[name] = Root(name, used=min(active, default=0.0))
+            self.tree.root_found(name)
         return root
 
     def _scale(self, peer: str, message: m.Scale, frames: m.Frames, now: float) -> None:
@@ -314,6 +325,7 @@ class BrokerState:
             self.agents[agent] += 1
             number = self.next_number
             self.next_number += 1
+            self._spawned = range(self._spawned.start if self._spawned else number, self.next_number)
             name = f"w{number}"
             self.workers[name] = Worker(name, number, pid=0, host="", agent=agent)
             self.peers[name] = "worker"
@@ -322,6 +334,7 @@ class BrokerState:
         for worker in mine[: max(0, len(mine) - self.wanted)]:
             worker.retiring = True
             self._idle.pop(worker.name, None)
+            self._lose_own(worker, now)
             if worker.state == "starting":
                 self._send(worker.agent, m.Kill(worker.number))
             else:
@@ -354,8 +367,8 @@ class BrokerState:
         self._idle.pop(name, None)
         self._patience = {k: t for k, t in self._patience.items() if k[0] != name}
         self._disown(name, now)
-        if not self.roots[name].ready:
-            del self.roots[name]
+        self.roots.pop(name, None)
+        self.tree.root_lost(name)
         self.tree.worker_lost(name)
         for piece in worker.pieces():
             for lo, hi, cancelled in piece.parts(piece.lo, piece.hi):
@@ -366,13 +379,7 @@ class BrokerState:
                         self._lose(piece.job, index, status, peak, 1, now)
                 else:
                     self._suspect(worker, piece, Span(lo, hi), status, begun, peak, now)
-        for job in worker.own:
-            for span in job.waiting:
-                for index in range(span.lo, span.hi):
-                    self._lose(job, index, status, peak, 1, now)
-            job.waiting.clear()
-            job.queued = 0
-            self._end(job)
+        self._lose_own(worker, now)
         if worker.agent:
             self.agents[worker.agent] -= 1
             if not worker.retiring:
@@ -402,15 +409,30 @@ class BrokerState:
     def _lose(self, job: Job, index: int, status: int, peak: int, deaths: int, now: float) -> None:
         how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         self.tree.done(job.spec, 0, [f"WorkerLost: {how}"], 0.0, 0.0, now)
-        self._send(job.owner, m.Lost(job.number, index, job.spec.name, status, peak, deaths))
+        self._tell(job, m.Lost(job.number, index, job.spec.name, status, peak, deaths))
         self._strike(job, index, index + 1)
 
+    def _lose_own(self, worker: Worker, now: float) -> None:
+        """What waits for this worker and no other will not be run."""
+        for job in worker.own:
+            spans, job.waiting = job.waiting, deque()
+            job.queued = 0
+            job.listed = False
+            for span in spans:
+                self._lose_span(job, span, now)
+        worker.own.clear()
+
+    def _lose_span(self, job: Job, span: Span, now: float) -> None:
+        for index in range(span.lo, span.hi):
+            self._lose(job, index, 0, 0, 0, now)
+
     def _disown(self, owner: str, now: float) -> None:
-        """The owner is gone: nobody waits for its jobs."""
-        for job in [j for j in self.jobs.values() if j.owner == owner]:
-            self._cancel_tasks(job, 0, max((c.hi for c in job.chunks), default=0), now, tell=False)
-            job.closed = True
-            self._end(job)
+        """The owner is gone: nobody waits for its jobs, nor for what others submitted in its tasks."""
+        for job in [j for j in self.jobs.values() if owner in (j.owner, j.spec.root)]:
+            self._cancel_tasks(job, 0, max((c.hi for c in job.chunks), default=0), now, tell=job.owner != owner)
+            if job.owner == owner:
+                job.closed = True
+                self._end(job)
 
     # ---- jobs --------------------------------------------------------------------------------------------------
 
@@ -431,28 +453,38 @@ class BrokerState:
             self.strange += 1
             return
         count = message.hi - message.lo - len(message.skip)
-        if not message.counted:
-            self.tree.queued(job.spec, count + len(message.skip), now)
-            if message.skip:
-                self.tree.done(job.spec, 0, ["NotPicklable"] * len(message.skip), 0.0, 0.0, now)
-        else:
-            self.tree.queued(job.spec, count, now)
+        self.tree.queued(job.spec, count + len(message.skip), now)
+        if message.skip:
+            self.tree.done(job.spec, 0, ["NotPicklable"] * len(message.skip), 0.0, 0.0, now)
         if count == 0:
             return
-        job.chunks.append(Chunk(message.lo, message.hi, message.form, message.parcel, frames, count))
+        chunk = Chunk(message.lo, message.hi, message.form, message.parcel, frames, count)
+        insort(job.chunks, chunk, key=lambda c: c.lo)  # a worker gives away the end of its map first
         job.left += count
+        spans: list[Span] = []
         lo = message.lo
         for skipped in (*message.skip, message.hi):
             if skipped > lo:
-                self._wait(job, Span(lo, skipped), last=True)
+                spans.append(Span(lo, skipped))
             lo = skipped + 1
+        if job.spec.root not in self.roots:  # it left while this was on its way
+            for span in spans:
+                self._cancelled(job, span.lo, span.hi, now)
+                self._tell(job, m.Cancel(job.number, span.lo, span.hi))
+            return
         if not job.spec.worker:
+            for span in spans:
+                self._wait(job, span, last=True)
             self._deal(now)
-        elif job.spec.worker in self.workers:
-            self._feed(self.workers[job.spec.worker], now)
-        else:
-            for index in range(message.lo, message.hi):
-                self._lose(job, index, 0, 0, 0, now)
+            return
+        worker = self.workers.get(job.spec.worker)
+        for span in spans:
+            if worker is None or worker.retiring:
+                self._lose_span(job, span, now)
+            else:
+                self._wait(job, span, last=True)
+        if worker is not None:
+            self._feed(worker, now)
 
     def _wait(self, job: Job, span: Span, last: bool = False) -> None:
         (job.waiting.append if last else job.waiting.appendleft)(span)
@@ -481,6 +513,9 @@ class BrokerState:
     def _cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
         for job in [j for j in self.jobs.values() if (j.spec.root, j.spec.run) == (peer, message.run)]:
             self._cancel_tasks(job, 0, max((c.hi for c in job.chunks), default=0), now, tell=job.owner != peer)
+            if job.owner == peer:  # it has forgotten the job
+                job.closed = True
+                self._end(job)
         for worker in self.workers.values():
             if worker.state != "starting":
                 self._send(worker.name, m.DropRun(peer, message.run))
@@ -497,7 +532,7 @@ class BrokerState:
             job.queued -= b - a
             self._cancelled(job, a, b, now)
             if tell:
-                self._send(job.owner, m.Cancel(job.number, a, b))
+                self._tell(job, m.Cancel(job.number, a, b))
             kept.extend(Span(x, y, span.deaths) for x, y in ((span.lo, a), (b, span.hi)) if x < y)
         job.waiting = kept
         for worker in self.workers.values():
@@ -508,7 +543,7 @@ class BrokerState:
                     self._send(worker.name, m.Drop(piece.seq, a, b))
                     self._patience[worker.name, piece.seq] = now + CANCEL_GRACE
                     if tell:
-                        self._send(job.owner, m.Cancel(job.number, a, b))
+                        self._tell(job, m.Cancel(job.number, a, b))
 
     def _close(self, peer: str, message: m.Close, frames: m.Frames, now: float) -> None:
         job = self.jobs.get((peer, message.job))
@@ -637,7 +672,7 @@ class BrokerState:
             return
         for worker in self.workers.values():
             if not worker.asked and self._can_share(worker):
-                worker.asked = True
+                worker.asked, worker.asked_at = True, worker.seq
                 self._send(worker.name, m.Share())
                 hungry -= 1
                 if not hungry:
@@ -651,8 +686,12 @@ class BrokerState:
         if len(worker.held) > 1:
             return True
         piece = next(iter(worker.held.values()))
+        if piece.job.spec.worker:
+            return False
+        if worker.awake or worker.occupied:  # this piece may wait behind that
+            return True
         mean = self.means.get(piece.job.spec.function, 0.0)
-        return not piece.job.spec.worker and (piece.hi - piece.lo - 1) * mean > WORTH_SHARING
+        return (piece.hi - piece.lo - 1) * mean > WORTH_SHARING
 
     def _shared(self, peer: str, message: m.Shared, frames: m.Frames, now: float) -> None:
         worker = self.workers.get(peer)
@@ -668,7 +707,7 @@ class BrokerState:
                 continue
             given += hi - lo
             self._return(worker, piece, lo, now)
-        worker.spent = not given
+        worker.spent = not given and worker.seq == worker.asked_at
         self._deal(now)
 
     def _return(self, worker: Worker, piece: Piece, lo: int, now: float) -> None:
@@ -677,13 +716,19 @@ class BrokerState:
         if piece.lo == piece.hi:
             worker.held.pop(piece.seq, None)
             worker.parked.pop(piece.seq, None)
-        if not any(a < piece.hi and piece.lo < b for a, b in piece.cancelled):
-            self._patience.pop((worker.name, piece.seq), None)
+        self._calm(worker, piece)
         for a, b, cancelled in reversed(list(piece.parts(lo, hi))):
             if cancelled:
                 self._cancelled(piece.job, a, b, now)
+            elif worker.retiring and piece.job.spec.worker:
+                self._lose_span(piece.job, Span(a, b), now)
             else:
                 self._wait(piece.job, Span(a, b, piece.deaths))
+
+    def _calm(self, worker: Worker, piece: Piece) -> None:
+        """Do not wait for the end of cancelled tasks any more, if the worker has got rid of all in this piece."""
+        if not any(cancelled for _, _, cancelled in piece.parts(piece.lo, piece.hi)):
+            self._patience.pop((worker.name, piece.seq), None)
 
     def _grew_rich(self, peer: str, message: m.Rich, frames: m.Frames, now: float) -> None:
         if peer in self.workers:
@@ -696,7 +741,7 @@ class BrokerState:
             return
         for seq in [s for s in worker.held if s <= message.seq]:
             worker.parked[seq] = worker.held.pop(seq)
-        worker.awake = False
+        worker.awake = worker.occupied = False
         if not worker.held:
             self._rest(worker, now)
 
@@ -724,7 +769,7 @@ class BrokerState:
         if piece.lo == piece.hi:
             worker.held.pop(message.seq, None)
             worker.parked.pop(message.seq, None)
-            self._patience.pop((peer, message.seq), None)
+        self._calm(worker, piece)
         mean = message.seconds / count
         known = self.means.get(job.spec.function)
         self.means[job.spec.function] = mean if known is None else (known + mean) / 2
@@ -732,10 +777,9 @@ class BrokerState:
         lines = [failure.line for failure in message.failures]
         self.tree.done(job.spec, good, lines, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
-        self._send(job.owner, result, frames)
-        if (owner := self.workers.get(job.owner)) is not None:
-            owner.awake = True
+        self._tell(job, result, frames)
         self._strike(job, message.lo, message.hi)
+        worker.occupied = not message.idle and not worker.held
         if message.idle and not worker.held:
             self._rest(worker, now)
         elif not self._feed(worker, now):
@@ -763,6 +807,8 @@ class BrokerState:
         worker.task, worker.since = message.task, message.since
         worker.busy, worker.done = message.busy, message.done
         worker.rates.append((now, message.busy))
+        worker.spent = False  # what it began since may prove long
+        self._solicit()
 
     def _usage(self, peer: str, message: m.Usage, frames: m.Frames, now: float) -> None:
         for number, cpu, memory in message.workers:

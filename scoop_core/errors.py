@@ -69,6 +69,8 @@ class WorkerLost(TaskFailed):
         self.deaths = deaths
 
     def __str__(self) -> str:
+        if not self.deaths:
+            return f"{self.task!r} was to run on one worker only, and that worker is gone."
         how = f"killed by {self.signal}" if self.signal else f"exit status {self.exitcode}"
         hint = " Out of memory is a usual reason." if self.signal == "SIGKILL" else ""
         workers = "its worker died" if self.deaths == 1 else f"{self.deaths} workers died, one after the other,"

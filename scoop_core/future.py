@@ -108,7 +108,10 @@ class _Stepper:
         if index >= self._batch.hi:
             raise StopIteration
         self._index = index + 1
-        return self._batch.get(index)
+        try:
+            return self._batch.get(index)
+        except StopIteration as error:  # it must not end the iteration
+            raise RuntimeError("a task raised StopIteration") from error
 
 
 class _Late:

@@ -10,9 +10,6 @@ from typing import Any
 from scoop_core.future import Batch
 from scoop_core.owner import MapJob
 
-#: Waits until something new is known of a job; raises TimeoutError.
-AwaitNews = Callable[[MapJob, int, float | None], None]
-
 
 class MapResult:
     """Results in the order of the arguments (or, `as_completed`, in that of their arrival).
@@ -22,8 +19,7 @@ class MapResult:
 
     Args:
         job: whose outcomes these are.
-        await_news: waits until outcomes of the job, from an index on, are there.
-        timeout: in seconds from now, for all; None for no limit.
+        await_news: waits until outcomes of the job, from an index on, are there; False if they did not come in time.
         as_completed: in the order of arrival.
         more: called before waiting at the end of what was submitted; submits more, or returns False.
     """
@@ -78,6 +74,7 @@ class MapResult:
                     self._seen += batch.hi - batch.lo
                     return iter(batch)
                 if job.n is not None and self._seen >= job.n:
+                    job.owner.close(job)
                     raise StopIteration
                 if job.error is not None:
                     raise job.error
@@ -85,7 +82,7 @@ class MapResult:
                     raise CancelledError(f"the tasks of {job.spec.name!r} were cancelled")
                 if not self._await_news(job, self._seen):
                     raise TimeoutError("not over in the time given to map; what is left was cancelled")
-        except (KeyboardInterrupt, TimeoutError, GeneratorExit):
+        except (KeyboardInterrupt, TimeoutError):
             job.drop()
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TextIO
@@ -12,6 +13,8 @@ from scoop_core import messages as m
 
 #: What a worker holds back of prints at the most, in characters, before it sends them.
 LIMIT = 64 * 1024
+#: Root, run, stream.
+Key = tuple[str, int, str]
 
 
 class Outputs:
@@ -28,6 +31,9 @@ class Outputs:
         self._post = post
         self._context = context
         self._texts: deque[tuple[str, int, str, str]] = deque()
+        self._rest: dict[Key, str] = {}  # lines without an end
+        # The IO thread flushes as well, and what is printed must keep its order.
+        self._mutex = threading.RLock()
         self._held = 0
 
     def install(self) -> None:
@@ -46,27 +52,45 @@ class Outputs:
         if self._held > LIMIT:
             self.flush()
 
-    def flush(self) -> None:
-        """Send what was printed, neighbouring prints of one run together."""
-        self._held = 0
-        parts: list[str] = []
-        last: tuple[str, int, str] | None = None
-        while True:
-            try:
-                root, run, stream, text = self._texts.popleft()
-            except IndexError:
-                break
-            if last is not None and last != (root, run, stream):
-                self._send(last, parts)
-                parts = []
-            last = (root, run, stream)
-            parts.append(text)
-        if last is not None:
-            self._send(last, parts)
+    def flush(self, rest: bool = False) -> None:
+        """Send what was printed, neighbouring prints of one run together.
 
-    def _send(self, key: tuple[str, int, str], parts: list[str]) -> None:
+        Args:
+            rest: also what is no whole line yet; else it waits for its end, as a print comes in several writes.
+        """
+        if not self._mutex.acquire(timeout=1.0):  # its owner was interrupted at the worst moment
+            return
+        try:
+            self._held = 0
+            parts: list[str] = []
+            last: Key | None = None
+            while self._texts:
+                root, run, stream, text = self._texts.popleft()
+                if last is not None and last != (root, run, stream):
+                    self._send(last, parts)
+                    parts = []
+                last = (root, run, stream)
+                parts.append(text)
+            if last is not None:
+                self._send(last, parts)
+            if rest:
+                while self._rest:
+                    key, text = self._rest.popitem()
+                    self._post_text(key, text)
+        finally:
+            self._mutex.release()
+
+    def _send(self, key: Key, parts: list[str]) -> None:
+        text = self._rest.pop(key, "") + "".join(parts)
+        end = len(text) if len(text) > LIMIT else text.rfind("\n") + 1
+        if end < len(text):
+            self._rest[key] = text[end:]
+        if end:
+            self._post_text(key, text[:end])
+
+    def _post_text(self, key: Key, text: str) -> None:
         root, run, stream = key
-        self._post(m.Output(root, run, self._worker, stream, "".join(parts)), [])
+        self._post(m.Output(root, run, self._worker, stream, text), [])
 
 
 class _Stream(io.TextIOBase):

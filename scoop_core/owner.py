@@ -47,6 +47,16 @@ class Options:
     worker: str = ""
 
 
+@dataclass(slots=True)
+class Shelved:
+    """Arguments of tasks [lo, hi) that lie on the shelf, until the last of these is over."""
+
+    lo: int
+    hi: int
+    left: int
+    parcel: m.Parcel
+
+
 class OwnedJob:
     """One job: what was sent, and what is still expected."""
 
@@ -58,11 +68,20 @@ class OwnedJob:
         self.sent = 0  # tasks [0, sent) were handed out
         self.left = 0  # of these, not over
         self.closed = False
-        self.parcels: list[m.Parcel] = []  # with arguments on the shelf
+        self.parcels: list[m.Parcel] = []  # of its function, on the shelf
+        self.shelved: list[Shelved] = []
 
     def cancel(self, lo: int, hi: int) -> None:
         """Tell the broker that tasks [lo, hi) are not wanted."""
         self.owner.post(m.Cancel(self.number, lo, hi), [])
+
+    def settled(self, lo: int, hi: int) -> None:
+        """Tasks [lo, hi) are over: arguments that nobody needs any more leave the shelf."""
+        for part in [part for part in self.shelved if part.lo < hi and lo < part.hi]:
+            part.left -= min(hi, part.hi) - max(lo, part.lo)
+            if part.left <= 0:
+                self.shelved.remove(part)
+                self.owner.packer.discard(part.parcel)
 
     # What comes: a batch of outcomes, the error of one task, a span that was cancelled by others.
 
@@ -98,6 +117,8 @@ class CallJob(OwnedJob):
             future = futures.pop(index, None)
             if future is not None:  # else it was cancelled meanwhile
                 over += 1
+                if self.shelved:
+                    self.settled(index, index + 1)
                 future._settle_from(batch)
         self.owner.over(self, over)
 
@@ -107,6 +128,8 @@ class CallJob(OwnedJob):
             future = self.futures.pop(index, None)
             if future is not None:
                 over += 1
+                if self.shelved:
+                    self.settled(index, index + 1)
                 future._drop()
         self.owner.over(self, over)
 
@@ -136,6 +159,7 @@ class MapJob(OwnedJob):
         self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
 
     def deliver(self, batch: Batch) -> None:
+        self.settled(batch.lo, batch.hi)
         self.put(batch)
         self.owner.over(self, batch.hi - batch.lo)
 
@@ -278,7 +302,7 @@ class Owner:
         job.left += hi - lo
         self.pending += hi - lo
         if parcel.buffers:
-            job.parcels.append(parcel)
+            job.shelved.append(Shelved(lo, hi, hi - lo, parcel))
         skip = tuple(lo + position for position in errors)
         self.post(m.Extend(job.number, lo, hi, form, parcel, skip, counted), frames)
         for position, error in errors.items():
@@ -332,7 +356,7 @@ class Owner:
 
     def close(self, job: OwnedJob) -> None:
         """The job will not be extended."""
-        if not job.closed:
+        if job.number >= 0 and not job.closed:
             job.closed = True
             self.post(m.Close(job.number), [])
             if job.left <= 0:
@@ -347,9 +371,10 @@ class Owner:
 
     def _forget(self, job: OwnedJob) -> None:
         self._jobs.pop(job.number, None)
-        for parcel in job.parcels:
+        for parcel in (*job.parcels, *(part.parcel for part in job.shelved)):
             self.packer.discard(parcel)
         job.parcels.clear()
+        job.shelved.clear()
 
     def cancel(self, job: CallJob, index: int) -> None:
         """Cancel one call; its future is over at once."""

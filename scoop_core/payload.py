@@ -24,7 +24,7 @@ import os
 import pickle
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from types import CodeType, FunctionType, TracebackType
@@ -36,7 +36,7 @@ import cloudpickle
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.program import Program
-from scoop_core.proofs import Proof, prove
+from scoop_core.proofs import Proof, is_importable, prove
 from scoop_core.store import Shelf
 
 #: Values of these types pickle and unpickle without fail, and can't change.
@@ -72,7 +72,18 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return obj.__qualname__
             if isinstance(obj, FunctionType):
                 self.files.add(obj.__code__.co_filename)
+        elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
+            return _cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)
+
+
+_Cached = type(lru_cache(lambda: None))
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Callable[..., Any]:
+    """A function with a cache of its own, as `functools.lru_cache` makes it."""
+    cached: Callable[..., Any] = lru_cache(**parameters)(function)
+    return cached
 
 
 class Packer:

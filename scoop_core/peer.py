@@ -32,12 +32,18 @@ class Peer(ABC):
         name: of this process in it.
         program: the script that workers import, if there is one.
         lifeline: a descriptor whose end means the end of the pool.
+        shielded: see `Link`.
     """
 
     counts = False
 
     def __init__(
-        self, connection: Connection, name: str, program: Program | None = None, lifeline: int | None = None
+        self,
+        connection: Connection,
+        name: str,
+        program: Program | None = None,
+        lifeline: int | None = None,
+        shielded: bool = True,
     ) -> None:
         self.connection = connection
         self.name = name
@@ -52,7 +58,7 @@ class Peer(ABC):
         self._numbers = count(1)
         self.welcome = False
         self.refused: str | None = None
-        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline)
+        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline, shielded)
 
     def _post(self, header: m.Header, frames: m.Frames) -> None:
         self.link.post(header, frames)
@@ -114,7 +120,9 @@ class Peer(ABC):
 
         if buffersize is None:
             items, form = columns(iterables)
-            return MapResult(self._start_map(function, items, form, options), news, as_completed)
+            job = self._start_map(function, items, form, options)
+            self.owner.close(job)  # (a worker's own job may still leave it: it is closed when all is over)
+            return MapResult(job, news, as_completed)
         if buffersize < 1:
             raise ValueError(f"buffersize must be at least 1, not {buffersize}")
         source = zip(*iterables, strict=False)

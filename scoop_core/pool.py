@@ -42,6 +42,7 @@ class Pool:
     def __init__(self, client: Client, process: subprocess.Popen[bytes] | None = None) -> None:
         self.client = client
         self._process = process
+        self._pid = os.getpid()
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class Pool:
     @property
     def owned(self) -> bool:
         """Whether this program started it, so that it ends with it."""
-        return self._process is not None
+        return self.client.connection.pid == os.getpid()
 
     @property
     def connection_file(self) -> Path:
@@ -112,6 +113,8 @@ class Pool:
     def stop(self) -> None:
         """End the pool: what is pending fails with `BrokerLost`, and no process or file of it is left."""
         client = self.client
+        if os.getpid() != self._pid:  # a fork of the program that started it, on its way out
+            return
         if client.lost is None:
             client.link.send(m.Stop())
             client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
@@ -205,8 +208,9 @@ def launch(
     """
     identity = secrets.token_hex(8)
     name = name or f"pool-{identity[:6]}"
-    if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or name.startswith("."):
-        raise ValueError(f"{name!r} can't name a pool: use letters, digits, '-', '_' and '.'")
+    letters = name.replace("-", "").replace("_", "").replace(".", "")
+    if not letters.isalnum() or name.startswith(".") or len(name) > 100:
+        raise ValueError(f"{name!r} can't name a pool: use letters, digits, '-', '_' and '.', 100 at the most")
     if any(other.name == name for other in files.running_pools()):
         raise ValueError(f"there is a pool {name!r} already: connect to it, or take another name")
     folder = files.new_folder()

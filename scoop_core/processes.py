@@ -23,8 +23,7 @@ def die_with_parent() -> None:
 def end_group(status: int) -> None:
     """End this process at once, with whatever it has started (if it leads its group)."""
     if os.getpgrp() == os.getpid():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(os.getpid(), signal.SIGTERM)
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(status)
 
 

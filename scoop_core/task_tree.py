@@ -85,11 +85,14 @@ class TaskTree:
     """Folds what the broker and the workers know of tasks into nodes."""
 
     def __init__(self) -> None:
+        self._roots: set[str] = set()
         self._runs: dict[tuple[str, int], Run] = {}
         self.version = 0
 
     def _group(self, root: str, run: int, group: int, parent: int, name: str, now: float) -> Group:
         self.version += 1
+        if root not in self._roots:  # it is gone, and nobody will look
+            return Group(group, parent, name)
         key = (root, run)
         found = self._runs.get(key)
         if found is None:
@@ -156,9 +159,14 @@ class TaskTree:
             for node in run.groups.values():
                 node.kept.pop(worker, None)
 
+    def root_found(self, root: str) -> None:
+        """There is a root of this name; what comes for others is not kept."""
+        self._roots.add(root)
+
     def root_lost(self, root: str) -> None:
         """Nobody is interested in this root's runs any more."""
         self.version += 1
+        self._roots.discard(root)
         for key in [k for k in self._runs if k[0] == root]:
             del self._runs[key]
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from mmap import mmap
 from pathlib import Path
 from types import FrameType
@@ -76,7 +77,22 @@ def _run_many(out: list[Any], results: Iterator[Any]) -> None:
     out.extend(results)
 
 
-_USER_CODE = frozenset({_run_one.__code__, _run_many.__code__})
+def _run_sealed(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        raise _Stopped from error
+
+
+_USER_CODE = frozenset({_run_one.__code__, _run_many.__code__, _run_sealed.__code__})
+
+
+class _Stopped(Exception):
+    """The cause is a StopIteration of a task, which would end the loop over its neighbours."""
+
+
+def _unsealed(error: BaseException) -> BaseException:
+    return error.__cause__ or error if type(error) is _Stopped else error
 
 
 class Worker(Peer):
@@ -116,6 +132,7 @@ class Worker(Peer):
         self._seq = 0
         self._rested = True  # the broker knows that there is nothing to run
         self._told_rich = False
+        self._ticking = False  # the duty will be done again soon
         self._beat = BEAT
         self._running: Stretch | None = None
         self._target: Fiber | None = None  # to be interrupted
@@ -131,7 +148,7 @@ class Worker(Peer):
         self._retiring = False
         self._stopped = False
         self._outputs = Outputs(f"w{number}", self._post, lambda: self.context) if forward else None
-        super().__init__(connection, f"w{number}", program, lifeline)
+        super().__init__(connection, f"w{number}", program, lifeline, shielded=origin)
         if not origin:
             signal.signal(signal.SIGINT, self._strike)
         self.hello("worker", number)
@@ -142,7 +159,7 @@ class Worker(Peer):
             self._outputs.install()
         self.fibers.run()
         if self._outputs:
-            self._outputs.flush()
+            self._outputs.flush(rest=True)
         self.link.close()
 
     def import_program(self, program: Program) -> None:
@@ -192,9 +209,8 @@ class Worker(Peer):
         group.queued += 1
         pending = self.state.pending
         pending[future] = None
-        if not self._told_rich and len(pending) > 1:
-            self._told_rich = True
-            self.link.send(m.Rich())
+        if not self._told_rich:
+            self._offer()
         self._beat -= 1
         if self._beat < 0:
             self._beat = BEAT
@@ -262,9 +278,18 @@ class Worker(Peer):
         for lot in reversed(lots):
             job.lots[lot.lo] = lot
             self.state.pending[lot] = None
-        if len(lots) > 1 and not self._told_rich:
+        if not self._told_rich:
+            self._offer()
+
+    def _offer(self) -> None:
+        """Tell the broker that there are tasks to share. A single one will probably be waited for at once, so it is
+        offered by `_duty`, if it is still there then."""
+        if len(self.state.pending) > 1:
             self._told_rich = True
             self.link.send(m.Rich())
+        elif not self._ticking:
+            self._ticking = True
+            self.link.nudge()
 
     # ---- waiting -----------------------------------------------------------------------------------------------
 
@@ -280,7 +305,8 @@ class Worker(Peer):
         return self._park(future.done, timeout, [future])
 
     def wait_until(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future] = ()) -> bool:
-        if self.fibers.current is None or threading.get_ident() != self._main:
+        fiber = self.fibers.current
+        if fiber is None or threading.get_ident() != self._main:
             return self._wait_outside(until, timeout, futures)
         if not futures:
             # For a word of the broker: it comes at once, so there is no point in doing something else meanwhile.
@@ -290,7 +316,11 @@ class Worker(Peer):
                 if until():
                     return True
                 if self.state.claim(future):
-                    self._run_call(future)
+                    if fiber.depth < MAX_DEPTH:
+                        self._run_call(future)
+                    else:
+                        self.fibers.elsewhere(partial(self._run_alone, future))
+                        self._park(future.done, None, [future])
         return self._park(until, timeout, futures)
 
     def _park(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future]) -> bool:
@@ -319,7 +349,7 @@ class Worker(Peer):
                 # What stands behind this task in its piece should not wait with it.
                 back = ((running.assign.seq, part[0], part[1]),)
                 self.link.send(m.Shared(back, 0, self._told_rich))
-            self._running = None
+            self.context = self._running = None
             try:
                 self.fibers.park()
             finally:
@@ -327,7 +357,13 @@ class Worker(Peer):
         return True
 
     def _wait_outside(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future]) -> bool:
-        """Wait in a thread of the user's own: the main thread does the work."""
+        """Wait in a thread of the user's own. It runs what nobody has begun: the main thread may wait for it."""
+        if timeout is None and threading.get_ident() != self._main:
+            for future in futures:
+                if until():
+                    return True
+                if self.state.claim(future):
+                    self._run_call(future)
         end = None if timeout is None else time.monotonic() + timeout
         self.link.nudge()
         while not until():
@@ -360,6 +396,11 @@ class Worker(Peer):
             return bool(job.arrived) if index < 0 else index in job.batches
 
         if fiber is None or threading.get_ident() != self._main:
+            if deadline is None and threading.get_ident() != self._main:
+                lot = next((o for o in list(job.lots.values()) if self.state.claim(o)), None)
+                if lot is not None:
+                    self._run_lot(lot)
+                    return True
             timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
             return self._wait_outside(until, timeout, ())
 
@@ -402,10 +443,11 @@ class Worker(Peer):
         """Run a claimed call of the worker's own; its future is over afterwards."""
         function, args, kwargs = future._call
         group: GroupCount = future._group
-        outer, self.context = self.context, group
         fiber = self.fibers.current
-        assert fiber is not None
-        fiber.depth += 1
+        outer = self.context
+        if fiber is not None:  # else a thread of the user's own runs it
+            self.context = group
+            fiber.depth += 1
         group.queued -= 1
         group.running += 1
         self._news = self._own_news = True
@@ -428,8 +470,9 @@ class Worker(Peer):
             group.seconds += spent
             if spent > group.longest:
                 group.longest = spent
-            fiber.depth -= 1
-            self.context = outer
+            if fiber is not None:
+                fiber.depth -= 1
+                self.context = outer
             self._done += 1
 
     def _note_failure(self, group: GroupCount, error: BaseException) -> None:
@@ -443,11 +486,11 @@ class Worker(Peer):
     def _run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""
         group = lot._group
-        outer, self.context = self.context, group
-        before, self._running = self._running, lot
         fiber = self.fibers.current
-        assert fiber is not None
-        fiber.depth += 1
+        outer, before = self.context, self._running
+        if fiber is not None:  # else a thread of the user's own runs it
+            self.context, self._running = group, lot
+            fiber.depth += 1
         lot.begin(lot.arguments)
         count = lot.hi - lot.lo
         group.queued -= count
@@ -461,10 +504,12 @@ class Worker(Peer):
                 try:
                     _run_many(out, _calls(lot.function, lot.items, lot.form))
                 except Interrupted:
-                    group.cancelled += 1
+                    group.cancelled += lot.hi - lot.lo - len(failures)
+                    group.queued += count - (lot.hi - lot.lo)
                     lot.job.cancelled(lot.lo, lot.hi)
                     raise
-                except BaseException as error:
+                except BaseException as raised:
+                    error = _unsealed(raised)
                     self._note_failure(group, error)
                     failures[lot.lo + len(out)] = error
                     out.append(None)
@@ -482,9 +527,10 @@ class Worker(Peer):
             group.seconds += spent
             if out:
                 group.longest = max(group.longest, spent / len(out))
-            fiber.depth -= 1
             lot.job.lots.pop(lot.lo, None)
-            self.context, self._running = outer, before
+            if fiber is not None:
+                fiber.depth -= 1
+                self.context, self._running = outer, before
 
     def _run_piece(self, piece: Piece) -> None:
         """Run tasks that the broker sent, and send their outcomes."""
@@ -522,7 +568,7 @@ class Worker(Peer):
                     break
                 except BaseException as error:
                     index = piece.lo + len(piece.out)
-                    piece.failures.append(self.packer.pack_error(index, error))
+                    piece.failures.append(self.packer.pack_error(index, _unsealed(error)))
                     piece.out.append(None)
                     continue
                 if not piece.go_on():
@@ -544,7 +590,7 @@ class Worker(Peer):
     def _report(self, piece: Piece, over: bool) -> None:
         """Send the outcomes of a piece that have not been sent."""
         if self._outputs:
-            self._outputs.flush()
+            self._outputs.flush(rest=over)
         if over and self._own_news:  # so that who has all results has all counts
             self._tally(_now())
         with piece.lock:
@@ -563,10 +609,12 @@ class Worker(Peer):
             )
             failures += [self.packer.pack_error(lo + position, error) for position, error in errors.items()]
             self._done += count
+            self._news = True
             rest = over and not self._retiring and self.state.empty and not self.fibers.ready
             idle = rest and lo + count == hi and not self.owner.dirty
             if idle:
                 self._rested = True
+                self._told_rich = False
             done = m.Done(
                 piece.assign.seq,
                 lo,
@@ -583,6 +631,7 @@ class Worker(Peer):
             self.link.send(m.Dropped(piece.assign.seq, lo + count, hi))
 
     def _duty(self) -> float | None:
+        self._ticking = False  # first of all: who submits meanwhile sees it
         if self.owner.dirty:
             self.owner.flush()
         now = _now()
@@ -595,10 +644,14 @@ class Worker(Peer):
         if self._target is not None:  # it was not where it may be interrupted; try again
             signal.pthread_kill(self._main, signal.SIGINT)
             wait = 0.01
-        if self._news or isinstance(piece, Piece):
+        if self._news or isinstance(piece, Piece) or self.state.pending:
             if now - self._told >= FLUSH_SECONDS:
                 self._tally(now)
+                if self.state.pending and not self._told_rich:
+                    self._told_rich = True
+                    self.link.send(m.Rich())
             wait = min(wait or FLUSH_SECONDS, FLUSH_SECONDS)
+        self._ticking = wait is not None
         return wait
 
     def _tally(self, now: float) -> None:
@@ -616,7 +669,7 @@ class Worker(Peer):
     def _idle(self) -> None:
         """Nothing can run: say so, and wait for messages."""
         if self._outputs:
-            self._outputs.flush()
+            self._outputs.flush(rest=True)
         self._told_rich = False
         if self._retiring and not self.state.begun and not self.owner.pending:
             self._tally(_now())
@@ -675,7 +728,7 @@ class Worker(Peer):
                 return spent / max(1, count) * (stretch.hi - stretch.lo - len(stretch.out)) > WORTH
             return True
 
-        back, own, part = self.state.share(self._running, worth)
+        back, own, part = self.state.share(self._running, self.context is not None, worth)
         given = 0
         for task in own:
             if type(task) is Lot:
@@ -786,12 +839,15 @@ class Worker(Peer):
 
     def _retire(self) -> None:
         self._retiring = True
-        back = []
+        back, mine = [], []
         while self.state.pieces:
             piece = self.state.pieces.pop()
-            if part := piece.cut(half=False):
+            if piece.assign.spec.worker:  # for this worker only
+                mine.append(piece)
+            elif part := piece.cut(half=False):
                 back.append((piece.assign.seq, *part[:2]))
-        self.link.send(m.Shared(tuple(back), 0, False))
+        self.state.pieces.extendleft(mine)
+        self.link.send(m.Shared(tuple(back), 0, self._told_rich))
 
     def _stop(self) -> None:
         self._stopped = True
@@ -835,6 +891,7 @@ class Worker(Peer):
 
 def _calls(function: Callable[..., Any], items: Any, form: str) -> Iterator[Any]:
     """An iterator that calls the function with one item after the other, in C where that is possible."""
+    function = partial(_run_sealed, function)
     if form in ("column", "range"):
         return map(function, items)
     if form == "rows":

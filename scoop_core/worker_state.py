@@ -144,20 +144,20 @@ class WorkerState:
         return not self.pending and not self.pieces
 
     def share(
-        self, running: Stretch | None, worth: Callable[[Stretch], bool]
+        self, running: Stretch | None, busy: bool, worth: Callable[[Stretch], bool]
     ) -> tuple[list[tuple[Piece, int, int]], list[Any], tuple[int, int, Sequence[Any]] | None]:
         """What to give away: pieces not begun; else the oldest half of its own tasks, which are the roots of the
         largest subtrees; else half of what is left of the stretch that runs.
 
         Args:
             running: the stretch that runs now.
+            busy: whether anything runs now; else the next piece is left for this worker.
             worth: whether what is left of it is worth the cost.
 
         Returns:
             Ends of pieces as (piece, lo, hi); tasks of its own, the oldest first; the end of a stretch of its own.
         """
-        busy = running is not None or bool(self.pending)
-        while len(self.pieces) > (0 if busy else 1):
+        while len(self.pieces) > (0 if busy or self.pending else 1):
             try:
                 piece = self.pieces.pop()
             except IndexError:

@@ -13,22 +13,41 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 
-def run_code(shell: InteractiveShell, source: str) -> None:
+def run_code(shell: InteractiveShell, head: str, source: str, seconds: float | None = None) -> None:
     """Execute a cell's code in the notebook's namespace; display the value of a last expression.
 
+    Args:
+        shell: IPython's.
+        head: the cell's first line, with the magic.
+        source: the rest of it.
+        seconds: it is interrupted after this time.
+
     Raises:
+        CellTimeout: the time was up.
         BaseException: what the code raised; its traceback begins in the cell.
     """
     text = shell.transform_cell(source)
-    name = shell.compile.cache(text, shell.execution_count, raw_code=source)
-    tree = shell.transform_ast(shell.compile.ast_parse(text, filename=name))
+    # Not `shell.execution_count`, which newer IPythons count up before the cell runs.
+    number = getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
+    # Lines are numbered as the notebook numbers them.
+    name = shell.compile.cache(f"{head}\n{text}", number, raw_code=f"{head}\n{source}")
+    # IPython's, because this module's own __future__ imports are not the cell's; it takes trees too.
+    compiler: Any = shell.compile
     last: ast.stmt | None = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr) and not text.rstrip().endswith(";"):
-        last = tree.body.pop()
     try:
-        exec(compile(tree, name, "exec"), shell.user_global_ns, shell.user_ns)
-        if last is not None:
-            exec(compile(ast.Interactive([last]), name, "single"), shell.user_global_ns, shell.user_ns)
+        tree = shell.transform_ast(compiler.ast_parse("\n" + text, filename=name))
+        silent = shell.displayhook.semicolon_at_end_of_expression(text)
+        if tree.body and isinstance(tree.body[-1], ast.Expr) and not silent:
+            last = tree.body.pop()
+        body = compiler(tree, name, "exec")
+        tail = None if last is None else compiler(ast.Interactive([last]), name, "single")
+    except SyntaxError as error:
+        raise _invalid(shell, error) from None
+    try:
+        with time_limit(seconds):
+            exec(body, shell.user_global_ns, shell.user_ns)
+            if tail is not None:
+                exec(tail, shell.user_global_ns, shell.user_ns)
     except BaseException as error:
         _show_from(shell, error, name)
         raise
@@ -53,12 +72,34 @@ def _show_from(shell: InteractiveShell, error: BaseException, name: str) -> None
         pass
 
 
+class CellTimeout(TimeoutError):
+    """A cell took longer than it was given."""
+
+
+class _Invalid(Exception):
+    """The cell is not Python. (IPython would show a `SyntaxError` with the whole way through the magic.)"""
+
+    def __init__(self, text: str, lines: list[str]) -> None:
+        super().__init__(text)
+        self._lines = lines
+
+    def _render_traceback_(self) -> list[str]:
+        return self._lines
+
+
+def _invalid(shell: InteractiveShell, error: SyntaxError) -> Exception:
+    """An error that frontends show as they show this one for a cell without magics."""
+    lines = shell.SyntaxTB.structured_traceback(type(error), error, [])  # type: ignore[arg-type]
+    kind: type[_Invalid] = type(type(error).__name__, (_Invalid,), {})
+    return kind(str(error), lines)
+
+
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Interrupt the main thread after some time.
 
     Raises:
-        TimeoutError: the time was up.
+        CellTimeout: the time was up.
     """
     if seconds is None:
         yield
@@ -76,9 +117,10 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if over.is_set():
-            raise TimeoutError(f"the cell took longer than {seconds:g} s; its tasks were cancelled") from None
+            error = CellTimeout(f"the cell took longer than {seconds:g} s; its tasks were cancelled")
+            raise error.with_traceback(interrupt.__traceback__) from None
         raise
     finally:
         timer.cancel()
@@ -94,5 +136,5 @@ def execute_there(source: str, name: str) -> str:
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     namespace: dict[str, Any] = sys.modules["__main__"].__dict__
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(source, name, "exec"), namespace)
+        exec(compile(source, name, "exec", dont_inherit=True), namespace)
     return out.getvalue()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
+
+from scoop_core.pool import pools
 
 
 class _Parser(argparse.ArgumentParser):
@@ -60,7 +63,7 @@ def _line_parser() -> _Parser:
     )
     each.add_argument("statement", nargs=argparse.REMAINDER, metavar="STATEMENT", help="for imports and set-up")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
-    commands.add_parser("help", help="this text", description="What %%scoop can do.")
+    commands.add_parser("help", help="this text", description="What %scoop can do.")
     return parser
 
 
@@ -135,16 +138,27 @@ def _split(line: str) -> list[str]:
         raise UsageError(f"%scoop: {error}") from None
 
 
-def complete(_: Any, event: Any) -> list[str]:
-    """Complete the words of a ``%scoop`` line (an IPython completer hook)."""
-    words = event.line.lstrip().split()
+@context_matcher(identifier="scoop")
+def complete(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete the words of a magic line (one of IPython's matchers; with it no other has a say there)."""
+    token = context.token
+    offers = _offers(context.text_until_cursor.removesuffix(token).split(), token)
+    return {
+        "completions": [SimpleCompletion(text=word) for word in offers if word.startswith(token)],
+        "suppress": True,
+    }
+
+
+def _offers(words: list[str], token: str) -> list[str]:
+    """What may follow these words."""
     if words[:1] == ["%%scoop"]:
         return [*CELL, "--help"]
-    finished = words[1:] if event.line.endswith(" ") else words[1:-1]
-    if not finished:
+    if words[:1] != ["%scoop"]:
+        return []
+    if not words[1:]:
         return [*LINE, "--help"]
-    if finished[0] == "connect":
-        from scoop_core.pool import pools
-
+    if words[1] == "connect":
         return [*pools(), "--help"]
-    return [*LINE.get(finished[0], []), "--help"]
+    if words[1] == "each" and not token.startswith("-"):  # a statement: Python's completion has its turn
+        return []
+    return [*LINE.get(words[1], []), "--help"]

@@ -21,8 +21,8 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(ScoopMagics(shell, notebook))
     shell.events.register("pre_run_cell", notebook.before_cell)
     shell.events.register("post_run_cell", notebook.after_cell)
-    for key in ("%scoop", "%%scoop"):
-        shell.set_hook("complete_command", complete, str_key=key)
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.append(complete)
     current.starter = notebook.ensure
     atexit.register(notebook.stop)
 
@@ -38,5 +38,7 @@ def unload(shell: InteractiveShell) -> None:
     current.starter = None
     shell.events.unregister("pre_run_cell", notebook.before_cell)
     shell.events.unregister("post_run_cell", notebook.after_cell)
+    if shell.Completer is not None and complete in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(complete)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("scoop", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import Any, cast
 
@@ -32,6 +33,13 @@ class LivePanel:
         self._panel = Panel(empty_snapshot(client.connection.name, "running")) if shown else None
         self._handle: DisplayHandle | None = None
         self._watch = -1
+        self._leaving = False  # the cell is over: what is left to show is the end
+        self._once = threading.Lock()  # taken by the thread that shows the end
+
+    @property
+    def live(self) -> bool:
+        """Whether it is shown, and the end is not."""
+        return self._handle is not None and not self._once.locked()
 
     def start(self) -> None:
         """Show it, and follow the run."""
@@ -41,19 +49,26 @@ class LivePanel:
         self._watch = self._client.watch(self._run, self._show)
 
     def _show(self, picture: dict[str, Any]) -> None:
+        snapshot = cast(Snapshot, picture)
         if self._panel is not None:
             try:
-                self._panel.show(cast(Snapshot, picture))
+                self._panel.show(snapshot)
+                if self._leaving and not _pending(snapshot):
+                    self._end(snapshot)
             except Exception:  # the browser is gone, or the kernel is about to be: the run matters more
                 self._client.unwatch(self._watch)
 
-    def finish(self) -> Snapshot | None:
-        """The run is over: leave its last state in the notebook, as HTML that needs no kernel.
+    def finish(self, cancelled: bool = False) -> Snapshot | None:
+        """The cell is over: leave its last state in the notebook, as HTML that needs no kernel.
+
+        Where futures of the cell are still pending, the panel goes on until they are over.
+
+        Args:
+            cancelled: nothing more of it is wanted.
 
         Returns:
-            That state; None if the pool is gone.
+            The state as the cell ended; None if the pool is gone.
         """
-        self._client.unwatch(self._watch)
         snapshot: Snapshot | None = None
         with contextlib.suppress(BrokerLost):
             until = time.monotonic() + SETTLE_SECONDS
@@ -62,11 +77,29 @@ class LivePanel:
                 if not snapshot["tasks"]["running"] or time.monotonic() > until:
                     break
                 time.sleep(0.01)
-            snapshot["ended"] = snapshot["time"]
-        if self._panel is not None and self._handle is not None:
-            if snapshot is None:
-                snapshot = cast(Snapshot, dict(self._panel.snapshot))
-                snapshot["pool"] = {**snapshot["pool"], "state": "lost"}
-            self._handle.update({"text/html": render_html(snapshot), "text/plain": render_text(snapshot)}, raw=True)
-            self._panel.close()
+            if _pending(snapshot) and not cancelled:
+                # Pictures that come from now on are newer than this one. Was the last of them here before?
+                self._leaving = True
+                snapshot = cast(Snapshot, self._client.picture(self._run))
+        if cancelled or snapshot is None or not _pending(snapshot):
+            self._end(snapshot)
         return snapshot
+
+    def _end(self, snapshot: Snapshot | None) -> None:
+        """Put the last state in the panel's place."""
+        if not self._once.acquire(blocking=False):
+            return
+        self._client.unwatch(self._watch)
+        if self._panel is None or self._handle is None:
+            return
+        if snapshot is None:
+            snapshot = cast(Snapshot, dict(self._panel.snapshot))
+            snapshot["pool"] = {**snapshot["pool"], "state": "lost"}
+        else:
+            snapshot["ended"] = snapshot["time"]
+        self._handle.update({"text/html": render_html(snapshot), "text/plain": render_text(snapshot)}, raw=True)
+        self._panel.close()
+
+
+def _pending(snapshot: Snapshot) -> int:
+    return snapshot["tasks"]["queued"] + snapshot["tasks"]["running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -10,14 +11,13 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 
 import scoop
 from scoop import futures, shared
-from scoop_core.client import Client
 from scoop_core.errors import ScoopError
 from scoop_core.owner import Options
-from scoop_jupyter.cell import execute_there, run_code, time_limit
+from scoop_jupyter.cell import CellTimeout, execute_there, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
-from scoop_jupyter.view import render_text, summary
+from scoop_jupyter.view import Snapshot, latest, render_text, summary
 
 
 @magics_class
@@ -32,7 +32,7 @@ class ScoopMagics(Magics):
     def __init__(self, shell: InteractiveShell, notebook: Notebook) -> None:
         super().__init__(shell=shell)
         self.notebook = notebook
-        self._panels: list[LivePanel] = []
+        self._panels: list[LivePanel] = []  # those that go on after their cell
 
     @line_cell_magic
     def scoop(self, line: str, cell: str | None = None) -> None:
@@ -40,10 +40,11 @@ class ScoopMagics(Magics):
 
         ``%scoop help`` lists what there is; ``%scoop start --help`` and so on explain it.
         """
+        __tracebackhide__ = True
         if cell is not None:
             options = parse_cell(line)
             if options is not None:
-                self._each(cell) if options.each else self._cell(options, cell)
+                self._each("\n" + cell) if options.each else self._cell(options, line, cell)
             return
         options = parse_line(line)
         if options is not None:
@@ -70,6 +71,9 @@ class ScoopMagics(Magics):
             print("There is no pool.")
             return
         name, owned = self.notebook.pool.name, self.notebook.pool.owned
+        panels, self._panels = self._panels, []
+        for panel in panels:
+            panel.finish(cancelled=True)
         self.notebook.stop()
         print(f"Pool {name!r} {'stopped' if owned else 'left; it goes on'}.")
 
@@ -78,7 +82,9 @@ class ScoopMagics(Magics):
         if client is None:
             print("There is no pool. `%scoop start` starts one; so does the first use of `futures`.")
         else:
-            print(render_text(client.picture()))  # type: ignore[arg-type]
+            snapshot = cast(Snapshot, client.picture())
+            snapshot["groups"] = latest(snapshot["groups"])
+            print(render_text(snapshot))
 
     def _scale(self, options: Namespace) -> None:
         self.notebook.ensure(options.n)
@@ -104,11 +110,14 @@ class ScoopMagics(Magics):
             print("None of your pools runs on this host.")
 
     def _panel(self, options: Namespace) -> None:
-        LivePanel(self.notebook.ensure(), -1).start()
+        panel = LivePanel(self.notebook.ensure(), -1)
+        self._panels.append(panel)
+        panel.start()
 
     # ---- on every worker ---------------------------------------------------------------------------------------
 
     def _each(self, options: Namespace | str) -> None:
+        __tracebackhide__ = True
         source = options if isinstance(options, str) else options.statement
         if not source.strip():
             raise UsageError("%scoop each: which statement?")
@@ -135,7 +144,7 @@ class ScoopMagics(Magics):
 
     # ---- %%scoop -----------------------------------------------------------------------------------------------
 
-    def _cell(self, options: Namespace, cell: str) -> None:
+    def _cell(self, options: Namespace, line: str, cell: str) -> None:
         shell = self.shell
         assert shell is not None
         client = self.notebook.ensure(options.n)
@@ -143,18 +152,18 @@ class ScoopMagics(Magics):
         shell.user_ns.setdefault("shared", shared)
         in_kernel = hasattr(shell, "kernel")
         panel = LivePanel(client, client.run, shown=in_kernel and not options.quiet)
+        cancelled = False
         panel.start()
         try:
-            with time_limit(options.timeout):
-                run_code(shell, cell)
-        except (KeyboardInterrupt, TimeoutError) as error:
-            self._cancel(client, error)
+            run_code(shell, f"%%scoop {line}", cell, options.timeout)
+        except (KeyboardInterrupt, CellTimeout):
+            cancelled = True
+            if client.lost is None:
+                client.cancel_run(client.run)
             raise
         finally:
-            snapshot = panel.finish()
+            snapshot = panel.finish(cancelled)
+            if panel.live:
+                self._panels.append(panel)
             if snapshot is not None and not in_kernel and not options.quiet:
                 print(summary(snapshot))
-
-    def _cancel(self, client: Client, error: BaseException) -> None:
-        if client.lost is None:
-            client.cancel_run(client.run)

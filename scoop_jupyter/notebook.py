@@ -79,6 +79,8 @@ class Notebook:
         client = self.client
         if client is not None:
             self._open_cell(client)
+        elif isinstance(current.engine, Client):  # it is lost; the next use starts a new pool
+            current.engine = None
 
     def after_cell(self, result: Any) -> None:
         """An interrupted cell wants nothing more of what it submitted."""

@@ -293,6 +293,19 @@ def walk(groups: Iterable[GroupRow]) -> Iterator[tuple[int, GroupRow]]:
         stack += [(depth + 1, child) for child in reversed(children.get(group["id"], []))]
 
 
+def latest(groups: list[GroupRow], count: int = MAX_TEXT_ROWS) -> list[GroupRow]:
+    """Leave out the trees that began first, until no more than `count` groups are left, or one tree."""
+    trees: list[list[GroupRow]] = []
+    for depth, group in walk(groups):
+        if depth == 0:
+            trees.append([])
+        trees[-1].append(group)
+    left = len(groups)
+    while left > count and len(trees) > 1:
+        left -= len(trees.pop(0))
+    return [group for tree in trees for group in tree]
+
+
 def _present(workers: list[WorkerRow]) -> list[WorkerRow]:
     """Leave out lost workers, whose successors are in the list too, unless all are lost."""
     return [worker for worker in workers if worker["state"] != "lost"] or workers

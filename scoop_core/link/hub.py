@@ -10,7 +10,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from scoop_core import messages as m
 from scoop_core.config import Connection, Secrets
-from scoop_core.link.sockets import prepare
+from scoop_core.link.sockets import prepare, receive, send
 
 
 class Hub:
@@ -72,22 +72,21 @@ class Hub:
     def messages(self) -> Iterator[tuple[str, m.Header, m.Frames]]:
         """What has arrived: (peer, header, frames). What is no message is counted and dropped."""
         for _ in range(1000):  # then the descriptors get their turn
-            try:
-                parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
+            message = receive(self._socket, 2)
+            if message is None:
                 return
+            parts, frames = message
             try:
-                peer = parts[0].bytes.decode("ascii")
-                header = m.decode(parts[1].buffer)
+                peer = parts[0].decode("ascii")
+                header = m.decode(parts[1])
             except (IndexError, UnicodeDecodeError, *m.BadMessage):
                 self.garbage += 1
                 continue
-            yield peer, header, parts[2:]
+            yield peer, header, frames
 
     def send(self, peer: str, header: m.Header, frames: m.Frames) -> None:
         """Send to a peer; nothing happens if it is gone."""
-        name = peer.encode()
-        self._socket.send_multipart([name, m.encode(header), *frames], copy=not frames)
+        send(self._socket, (peer.encode(), m.encode(header)), frames)
 
     def close(self) -> None:
         self._socket.close()

@@ -9,6 +9,7 @@ sleeps for good during a long one.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -22,7 +23,9 @@ from zmq.utils.monitor import parse_monitor_message
 from scoop_core import messages as m
 from scoop_core.config import TURN_SECONDS, Connection
 from scoop_core.link.shield import Shield
-from scoop_core.link.sockets import prepare
+from scoop_core.link.sockets import prepare, receive, send
+
+_log = logging.getLogger("scoop")
 
 Handler = Callable[[m.Header, m.Frames], None]
 
@@ -38,6 +41,7 @@ class Link:
         duty: called by the serving thread before it waits, to do what is due; returns in how many seconds it
             wants to be called again, or None.
         lifeline: a descriptor whose end means the same as the loss of the broker.
+        shielded: hold back KeyboardInterrupt while a message is handled (see `Shield`).
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class Link:
         lost: Callable[[], None],
         duty: Callable[[], float | None] | None = None,
         lifeline: int | None = None,
+        shielded: bool = True,
     ) -> None:
         self.name = name
         self._handler = handler
         self._lost = lost
         self._duty = duty
         self._lifeline = lifeline
+        self._shielded = shielded
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         prepare(self._socket)
@@ -85,7 +91,7 @@ class Link:
         self._takers = 0  # threads that wait for the IO thread to leave
         self._alarm = threading.Semaphore(0)
         self._asleep = False
-        self._polling = False  # the IO thread waits for messages
+        self._nudged = False  # the bell rings because of `nudge`
         self._closed = False
         self.alive = True
         self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
@@ -120,7 +126,7 @@ class Link:
         outbox = self._outbox
         while outbox:
             header, frames = outbox.popleft()
-            self._socket.send_multipart([m.encode(header), *frames], copy=not frames)
+            send(self._socket, (m.encode(header),), frames)
 
     def _wake(self) -> None:
         try:
@@ -146,11 +152,11 @@ class Link:
         if until():
             return True
         end = None if timeout is None else time.monotonic() + timeout
-        with Shield() as shield:
+        with Shield(self._shielded) as shield:
             if self._server == threading.get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
             while not until():
-                if not self.alive or (end is not None and time.monotonic() >= end):
+                if not self.alive or self._closed or (end is not None and time.monotonic() >= end):
                     return until()
                 if not self._take(end, shield):
                     continue
@@ -165,16 +171,21 @@ class Link:
         while self._mutex._is_owned():  # type: ignore[attr-defined]  # left over from an interrupt
             self._mutex.release()
         if not self._mutex.acquire(blocking=False):
-            self._wake()
             if self._serving:
+                self._wake()
                 with self._arrived, shield.off():
                     self._waiting += 1
                     self._arrived.wait(0.05 if end is None else min(0.05, max(0.0, end - time.monotonic())))
                     self._waiting -= 1
                 return False
             self._takers += 1
-            self._mutex.acquire()  # the IO thread leaves at once
-            self._takers -= 1
+            self._wake()  # only now: the IO thread looks for takers once it is awake
+            try:
+                # It leaves at once; but another thread may be faster, and have a long turn.
+                if not self._mutex.acquire(timeout=0.05):
+                    return False
+            finally:
+                self._takers -= 1
         self._server = threading.get_ident()
         self._serving = True
         self._turns += 1
@@ -197,7 +208,7 @@ class Link:
         while True:
             self._flush()
             self._receive()
-            if until() or not self.alive:
+            if until() or not self.alive or self._closed:
                 return until()
             if self._waiting:
                 with self._arrived:
@@ -233,7 +244,6 @@ class Link:
                         self._keep_serving()
                     finally:
                         self._server = 0
-                        self._polling = False
 
     def _keep_serving(self) -> None:
         """The IO thread's turn: until another thread wants one."""
@@ -247,15 +257,13 @@ class Link:
                     self._arrived.notify_all()
             if not self.alive:
                 return
-            self._polling = True
             events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
-            self._polling = False
             self._attend(events)
 
     def nudge(self) -> None:
-        """Have the duty done soon: wake the IO thread, if it has its turn (else whoever has will do it anyway)."""
-        if self._polling or self._serving:
-            self._polling = False
+        """Have the duty done soon, by whoever has the next turn."""
+        if not self._nudged:
+            self._nudged = True
             self._wake()
 
     def poll(self) -> None:
@@ -275,15 +283,18 @@ class Link:
         for _ in range(1000):
             if self._closed:
                 return
-            try:
-                parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
+            message = receive(self._socket, 1)
+            if message is None:
                 return
+            parts, frames = message
             try:
-                header = m.decode(parts[0].buffer)
+                header = m.decode(parts[0])
             except m.BadMessage:
                 continue  # only the broker writes here, and of the same version
-            self._handler(header, parts[1:])
+            try:
+                self._handler(header, frames)
+            except Exception:  # of a callback, or a mistake of ours: the messages after this one still matter
+                _log.exception("while handling %s", type(header).__name__)
 
     def _attend(self, events: list[tuple[Any, int]]) -> None:
         """React to what ended the wait, other than a message."""
@@ -293,6 +304,7 @@ class Link:
                     os.read(self._bell, 4096)
                 except BlockingIOError:
                     pass
+                self._nudged = False  # only now, or a nudge could be taken for rung whose byte was just read
             elif source == self._lifeline:
                 self._poller.unregister(self._lifeline)
                 self._give_up()

@@ -8,15 +8,20 @@ from typing import Any
 
 
 class Shield:
-    """Holds back KeyboardInterrupt in the main thread, except inside `off()`; delivers it at the end."""
+    """Holds back KeyboardInterrupt in the main thread, except inside `off()`; delivers it at the end.
 
-    def __init__(self) -> None:
+    Args:
+        needed: False where the process has a handler of its own that knows where it may raise.
+    """
+
+    def __init__(self, needed: bool = True) -> None:
+        self._needed = needed
         self._up = True
         self._struck = False
         self._previous: Any = None
 
     def __enter__(self) -> Shield:
-        if threading.current_thread() is threading.main_thread():
+        if self._needed and threading.current_thread() is threading.main_thread():
             previous = signal.getsignal(signal.SIGINT)
             if callable(previous):
                 self._previous = previous

@@ -278,3 +278,11 @@ def test_html_folds_a_good_run_and_opens_a_bad_one() -> None:
     assert "<details><summary" in view.render_html(samples.finished())
     assert "<details open><summary" in view.render_html(samples.failed())
     assert "ZeroDivisionError: division by zero" in Page(view.render_html(samples.failed())).text
+
+
+def test_the_latest_trees() -> None:
+    groups = [samples.group(n, n - 1 if n % 2 else None, f"f{n}", [0, 0, 1]) for n in range(100)]
+    assert view.latest(groups, 100) == groups
+    assert view.latest(groups, 7) == groups[-6:]
+    assert view.latest(groups, 1) == groups[-2:]
+    assert view.latest([], 5) == []

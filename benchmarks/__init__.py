@@ -1,0 +1,1 @@
+"""What a task costs on this machine, beside the pools of the standard library: `make bench`."""
