@@ -12,6 +12,7 @@ from scoop import __version__
 from scoop_core import pool
 from scoop_core.errors import ScoopError
 from scoop_core.hosts import default_workers
+from scoop_core.origin import run_program
 from scoop_jupyter.view import render_text
 
 COMMANDS = ("pools", "stop", "top")
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     n = default_workers() if options.n is None else options.n
     try:
-        pool.run_program(
+        run_program(
             options.program,
             options.arguments,
             n,

@@ -215,6 +215,8 @@ class BrokerState:
 
     def tick(self, now: float) -> list[Send]:
         """Do what is due: see `deadline`."""
+        if not self._patience and not self._watchers:
+            return []
         for (name, seq), until in list(self._patience.items()):
             if until <= now:
                 del self._patience[name, seq]
@@ -236,6 +238,8 @@ class BrokerState:
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
+        if not self._patience and not self._watchers:
+            return None
         times = list(self._patience.values())
         for key, watch in self._watchers.items():
             version, last = self._seen.get((key[0], watch.run, watch.root), (-1, 0.0))
@@ -346,6 +350,8 @@ class BrokerState:
             self._cancel_tasks(job, 0, max((c.hi for c in job.chunks), default=0), now, tell=True)
         for worker in self.workers.values():
             if worker.agent:
+                worker.retiring = True  # it gets no work any more
+                self._idle.pop(worker.name, None)
                 self._send(worker.agent, m.Kill(worker.number))
 
     def _stop(self, peer: str, message: m.Stop, frames: m.Frames, now: float) -> None:
@@ -449,7 +455,7 @@ class BrokerState:
 
     def _extend(self, peer: str, message: m.Extend, frames: m.Frames, now: float) -> None:
         job = self.jobs.get((peer, message.job))
-        if job is None:
+        if job is None or not message.lo < message.hi or not all(message.lo <= i < message.hi for i in message.skip):
             self.strange += 1
             return
         count = message.hi - message.lo - len(message.skip)
@@ -459,7 +465,10 @@ class BrokerState:
         if count == 0:
             return
         chunk = Chunk(message.lo, message.hi, message.form, message.parcel, frames, count)
-        insort(job.chunks, chunk, key=lambda c: c.lo)  # a worker gives away the end of its map first
+        if not job.chunks or job.chunks[-1].lo < message.lo:
+            job.chunks.append(chunk)
+        else:  # a worker gives away the end of its map first
+            insort(job.chunks, chunk, key=lambda c: c.lo)
         job.left += count
         spans: list[Span] = []
         lo = message.lo
@@ -667,7 +676,9 @@ class BrokerState:
 
     def _solicit(self) -> None:
         """For workers that are idle while nothing waits: ask others for a part of what they have not begun."""
-        hungry = len(self._idle) - sum(w.asked for w in self.workers.values())
+        hungry = len(self._idle)
+        if hungry:
+            hungry -= sum(w.asked for w in self.workers.values())
         if hungry <= 0:
             return
         for worker in self.workers.values():
@@ -701,7 +712,7 @@ class BrokerState:
         worker.rich = message.rich
         given = message.own
         for seq, lo, hi in message.back:
-            piece = worker.held.get(seq)
+            piece = worker.held.get(seq) or worker.parked.get(seq)
             if piece is None or not piece.lo <= lo < hi == piece.hi:
                 self.strange += 1
                 continue
@@ -761,7 +772,7 @@ class BrokerState:
     def _done(self, peer: str, message: m.Done, frames: m.Frames, now: float) -> None:
         worker = self.workers.get(peer)
         piece = worker and (worker.held.get(message.seq) or worker.parked.get(message.seq))
-        if not worker or not piece or piece.lo != message.lo or message.hi > piece.hi:
+        if not worker or not piece or not piece.lo == message.lo < message.hi <= piece.hi:
             self.strange += 1
             return
         job, count = piece.job, message.hi - message.lo
@@ -808,6 +819,9 @@ class BrokerState:
         worker.busy, worker.done = message.busy, message.done
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
+        piece = next(iter(worker.held.values()), None)
+        if piece is not None and message.task not in ("", piece.job.spec.name):
+            worker.occupied = True
         self._solicit()
 
     def _usage(self, peer: str, message: m.Usage, frames: m.Frames, now: float) -> None:

@@ -15,7 +15,8 @@ from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost, NotPicklable, StartFailed
 from scoop_core.future import Future
-from scoop_core.owner import MapJob, Options
+from scoop_core.jobs import MapJob
+from scoop_core.owner import Options
 from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import DEFAULT, Peer
 from scoop_core.program import Program

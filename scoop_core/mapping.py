@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from scoop_core.future import Batch
-from scoop_core.owner import MapJob
+from scoop_core.jobs import MapJob
 
 
 class MapResult:

@@ -54,6 +54,7 @@ class Spec(Header):
     retries: int = 2
     priority: int = 0
     worker: str = ""  # run on this worker only
+    path: tuple[tuple[str, int], ...] = ()  # names and nodes from the top of the tree down to this one
 
 
 # ---- everybody to the broker, and its answers ------------------------------------------------------------------

@@ -82,7 +82,9 @@ class Outputs:
 
     def _send(self, key: Key, parts: list[str]) -> None:
         text = self._rest.pop(key, "") + "".join(parts)
-        end = len(text) if len(text) > LIMIT else text.rfind("\n") + 1
+        end = text.rfind("\n") + 1
+        if len(text) - end > LIMIT:
+            end = len(text)
         if end < len(text):
             self._rest[key] = text[end:]
         if end:

@@ -6,17 +6,18 @@ thousand of them cost a few messages; a `map` is a job from the start.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
+from threading import RLock
 from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import RETRIES
 from scoop_core.errors import WorkerLost
 from scoop_core.future import Batch, Future
+from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
 from scoop_core.payload import PackedFunction, Packer, explain_argument
 from scoop_core.task_tree import Place
 
@@ -47,154 +48,6 @@ class Options:
     worker: str = ""
 
 
-@dataclass(slots=True)
-class Shelved:
-    """Arguments of tasks [lo, hi) that lie on the shelf, until the last of these is over."""
-
-    lo: int
-    hi: int
-    left: int
-    parcel: m.Parcel
-
-
-class OwnedJob:
-    """One job: what was sent, and what is still expected."""
-
-    spec: m.Spec
-    number = -1  # none yet
-
-    def __init__(self, owner: Owner) -> None:
-        self.owner = owner
-        self.sent = 0  # tasks [0, sent) were handed out
-        self.left = 0  # of these, not over
-        self.closed = False
-        self.parcels: list[m.Parcel] = []  # of its function, on the shelf
-        self.shelved: list[Shelved] = []
-
-    def cancel(self, lo: int, hi: int) -> None:
-        """Tell the broker that tasks [lo, hi) are not wanted."""
-        self.owner.post(m.Cancel(self.number, lo, hi), [])
-
-    def settled(self, lo: int, hi: int) -> None:
-        """Tasks [lo, hi) are over: arguments that nobody needs any more leave the shelf."""
-        for part in [part for part in self.shelved if part.lo < hi and lo < part.hi]:
-            part.left -= min(hi, part.hi) - max(lo, part.lo)
-            if part.left <= 0:
-                self.shelved.remove(part)
-                self.owner.packer.discard(part.parcel)
-
-    # What comes: a batch of outcomes, the error of one task, a span that was cancelled by others.
-
-    def deliver(self, batch: Batch) -> None:
-        raise NotImplementedError
-
-    def lose(self, index: int, error: BaseException) -> None:
-        self.deliver(Batch.local(index, [None], {index: error}))
-
-    def cancelled(self, lo: int, hi: int) -> None:
-        raise NotImplementedError
-
-    def abandon(self) -> None:
-        """Everything that is not over counts as cancelled."""
-        raise NotImplementedError
-
-    def fail(self, error: BaseException) -> None:
-        """Everything that is not over fails with this error."""
-        raise NotImplementedError
-
-
-class CallJob(OwnedJob):
-    """Calls that were submitted one by one."""
-
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
-        self.futures: dict[int, Future] = {}
-        self.waiting: list[Any] = []  # calls [sent, sent + len) that have not been handed out
-
-    def deliver(self, batch: Batch) -> None:
-        futures, over = self.futures, 0
-        for index in range(batch.lo, batch.hi):
-            future = futures.pop(index, None)
-            if future is not None:  # else it was cancelled meanwhile
-                over += 1
-                if self.shelved:
-                    self.settled(index, index + 1)
-                future._settle_from(batch)
-        self.owner.over(self, over)
-
-    def cancelled(self, lo: int, hi: int) -> None:
-        over = 0
-        for index in range(lo, hi):
-            future = self.futures.pop(index, None)
-            if future is not None:
-                over += 1
-                if self.shelved:
-                    self.settled(index, index + 1)
-                future._drop()
-        self.owner.over(self, over)
-
-    def abandon(self) -> None:
-        self.waiting.clear()
-        futures, self.futures = self.futures, {}
-        for future in futures.values():
-            future._drop()
-
-    def fail(self, error: BaseException) -> None:
-        futures, self.futures = self.futures, {}
-        for future in futures.values():
-            future._fail(error)
-
-
-class MapJob(OwnedJob):
-    """The tasks of one map; their outcomes come in batches that tile [0, n)."""
-
-    def __init__(self, owner: Owner) -> None:
-        super().__init__(owner)
-        self.n: int | None = None  # None: there may be more to come
-        self.batches: dict[int, Batch] = {}  # by their first index
-        self.error: BaseException | None = None
-        self.was_cancelled = False
-        self.waker: Callable[[], None] | None = None
-        self.arrived: deque[int] = deque()  # first indices, in the order they came
-        self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
-
-    def deliver(self, batch: Batch) -> None:
-        self.settled(batch.lo, batch.hi)
-        self.put(batch)
-        self.owner.over(self, batch.hi - batch.lo)
-
-    def put(self, batch: Batch) -> None:
-        """Outcomes are here."""
-        self.batches[batch.lo] = batch
-        self.arrived.append(batch.lo)
-        if self.waker is not None:
-            self.waker()
-
-    def cancelled(self, lo: int, hi: int) -> None:
-        self.was_cancelled = True
-        if self.waker is not None:
-            self.waker()
-        self.owner.over(self, hi - lo)
-
-    def fail(self, error: BaseException) -> None:
-        self.error = error
-        if self.waker is not None:
-            self.waker()
-
-    def abandon(self) -> None:
-        self.was_cancelled = True
-        if self.waker is not None:
-            self.waker()
-
-    def drop(self) -> None:
-        """Cancel what is not over."""
-        self.was_cancelled = True
-        if self.number >= 0:
-            self.cancel(0, self.sent)
-            self.owner.close(self)
-            self.owner.over(self, self.left)
-
-
 class Owner:
     """All jobs of one process.
 
@@ -213,7 +66,9 @@ class Owner:
         self._size = size
         self._counts = counts
         self._jobs: dict[int, OwnedJob] = {}
-        self._growing: dict[tuple[bytes, Any], CallJob] = {}
+        # Several threads submit, and the link's IO thread hands out what they submitted.
+        self._lock = RLock()
+        self._growing: dict[tuple[Any, ...], CallJob] = {}
         self._dirty: dict[CallJob, None] = {}
         self._number = 0
         self.pending = 0  # tasks that were handed out and are not over
@@ -237,12 +92,14 @@ class Owner:
             options.retries,
             options.priority,
             options.worker,
+            place.names,
         )
 
     def enroll(self, job: OwnedJob, packed: PackedFunction, spec: m.Spec) -> None:
         """Tell the broker of a new job; tasks can be handed out then."""
-        self._number += 1
-        job.number = self._number
+        with self._lock:
+            self._number += 1
+            job.number = self._number
         job.spec = spec
         self._jobs[job.number] = job
         self.post(m.Open(job.number, spec, packed.parcel), packed.frames)
@@ -258,21 +115,22 @@ class Owner:
             spec: of its job; calls with equal ones share a job.
             frozen: the call, from `Packer.freeze`.
         """
-        key = (packed.digest, (spec.group, spec.run, spec.root, spec.retries, spec.priority, spec.worker))
-        job = self._growing.get(key)
-        if job is None:
-            job = self._growing[key] = CallJob(self)
-            self.enroll(job, packed, spec)
-            if len(self._growing) > OPEN_JOBS:
-                for old in [k for k, j in self._growing.items() if not j.waiting and j is not job][:1]:
-                    self.close(self._growing.pop(old))
-        future._job = job
-        future._index = index = job.sent + len(job.waiting)
-        job.futures[index] = future
-        job.waiting.append(frozen)
-        self._dirty[job] = None
-        if len(job.waiting) >= CALLS:
-            self._hand_out(job)
+        key = (packed.digest, spec.root, spec.run, spec.group, spec.retries, spec.priority, spec.worker)
+        with self._lock:
+            job = self._growing.get(key)
+            if job is None:
+                job = self._growing[key] = CallJob(self)
+                self.enroll(job, packed, spec)
+                if len(self._growing) > OPEN_JOBS:
+                    for old in [k for k, j in self._growing.items() if not j.waiting and j is not job][:1]:
+                        self.close(self._growing.pop(old))
+            future._job = job
+            future._index = index = job.sent + len(job.waiting)
+            job.futures[index] = future
+            job.waiting.append(frozen)
+            self._dirty[job] = None
+            if len(job.waiting) >= CALLS:
+                self._hand_out(job)
 
     def flush(self) -> None:
         """Hand out all calls that wait."""
@@ -284,11 +142,12 @@ class Owner:
             self._hand_out(job)
 
     def _hand_out(self, job: CallJob) -> None:
-        self._dirty.pop(job, None)
-        calls, job.waiting = job.waiting, []
-        if calls:
-            lo, job.sent = job.sent, job.sent + len(calls)
-            self._extend(job, lo, calls, "calls", self._counts)
+        with self._lock:
+            self._dirty.pop(job, None)
+            calls, job.waiting = job.waiting, []
+            if calls:
+                lo, job.sent = job.sent, job.sent + len(calls)
+                self._extend(job, lo, calls, "calls", self._counts)
 
     def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
         hi = lo + len(items)
@@ -299,8 +158,9 @@ class Owner:
             return explain_argument(name, args, {}, error)
 
         form, parcel, frames, errors = self.packer.pack_items(items, form, explain)
-        job.left += hi - lo
-        self.pending += hi - lo
+        with self._lock:
+            job.left += hi - lo
+            self.pending += hi - lo
         if parcel.buffers:
             job.shelved.append(Shelved(lo, hi, hi - lo, parcel))
         skip = tuple(lo + position for position in errors)
@@ -348,26 +208,29 @@ class Owner:
 
     def over(self, job: OwnedJob, count: int) -> None:
         """`count` tasks of a job are over."""
-        count = min(count, job.left)
-        job.left -= count
-        self.pending -= count
-        if job.left <= 0 and job.closed:
-            self._forget(job)
+        with self._lock:
+            count = min(count, job.left)
+            job.left -= count
+            self.pending -= count
+            if job.left <= 0 and job.closed:
+                self._forget(job)
 
     def close(self, job: OwnedJob) -> None:
         """The job will not be extended."""
-        if job.number >= 0 and not job.closed:
-            job.closed = True
-            self.post(m.Close(job.number), [])
-            if job.left <= 0:
-                self._forget(job)
+        with self._lock:
+            if job.number >= 0 and not job.closed:
+                job.closed = True
+                self.post(m.Close(job.number), [])
+                if job.left <= 0:
+                    self._forget(job)
 
     def close_all(self) -> None:
         """A run is over: jobs do not grow beyond it."""
-        growing, self._growing = self._growing, {}
-        for job in growing.values():
-            self._hand_out(job)
-            self.close(job)
+        with self._lock:
+            growing, self._growing = self._growing, {}
+            for job in growing.values():
+                self._hand_out(job)
+                self.close(job)
 
     def _forget(self, job: OwnedJob) -> None:
         self._jobs.pop(job.number, None)
@@ -378,8 +241,9 @@ class Owner:
 
     def cancel(self, job: CallJob, index: int) -> None:
         """Cancel one call; its future is over at once."""
-        if index >= job.sent:
-            self._hand_out(job)
+        with self._lock:
+            if index >= job.sent:
+                self._hand_out(job)
         job.cancel(index, index + 1)
         job.cancelled(index, index + 1)
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
-from types import CodeType, FunctionType, TracebackType
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -98,6 +98,9 @@ class Packer:
         self._shelf = shelf
         self._program = program
         self._functions: WeakKeyDictionary[Any, PackedFunction] = WeakKeyDictionary()
+        self._labels: dict[str, str] = {}  # of files that are none
+        #: What people call a file that is none: a notebook's cell. Set by whoever knows.
+        self.label: Callable[[str], str | None] = lambda file: None
 
     # ---- anything ----------------------------------------------------------------------------------------------
 
@@ -141,7 +144,8 @@ class Packer:
         frames: Frames = []
         laid: dict[tuple[int, int], Segment] = {}  # the same array in many calls is laid down once
         for buffer in buffers:
-            where = (id(buffer.obj), buffer.nbytes)
+            whole = memoryview(buffer.obj).nbytes == buffer.nbytes  # else it is one part among others
+            where = (id(buffer.obj if whole else buffer), buffer.nbytes)
             segment = laid.get(where) or self._shelf.put(buffer)
             if segment is None:
                 # The sender may change its array once this call has returned, and the wire is slower than that.
@@ -157,14 +161,22 @@ class Packer:
         buffers: list[Any] = []
         for place in parcel.buffers:
             if place is None:
-                frame = next(rest)
-                raw = getattr(frame, "buffer", frame)  # of a ZeroMQ frame, or bytes as they are
+                raw = _raw(next(rest))
                 buffers.append(bytearray(raw) if writable else raw)
-            else:
-                if place.name not in mapped:
-                    mapped[place.name] = self._shelf.get(place, take, writable)
-                buffers.append(mapped[place.name])
+            elif place.name not in mapped:
+                buffers.append(self._shelf.get(place, take, writable))
+                mapped[place.name] = buffers[-1]
+            else:  # the same array in several results: each gets its own
+                buffers.append(bytearray(mapped[place.name]) if writable else mapped[place.name])
         return buffers
+
+    def _late_buffers(self, parcel: Parcel, frames: Frames) -> list[Callable[[], Any]]:
+        """What makes the buffers, anew at each call: what a task does to its arguments is nobody else's business."""
+        rest = iter(frames)
+        return [
+            partial(bytearray, _raw(next(rest))) if place is None else partial(self._shelf.get, place, False, True)
+            for place in parcel.buffers
+        ]
 
     # ---- functions ---------------------------------------------------------------------------------------------
 
@@ -187,7 +199,11 @@ class Packer:
             raise NotPicklable(
                 f"The function {name!r} can't be sent to a worker: {_blame(function, error)}"
             ) from error
-        sources = {file: lines for file in files if not os.path.exists(file) and (lines := linecache.getlines(file))}
+        sources = {
+            file: (lines, self.label(file))
+            for file in files
+            if not os.path.exists(file) and (lines := linecache.getlines(file))
+        }
         data = pickle.dumps((data, sources))
         parcel, frames = self._parcel(data, buffers)
         digest = blake2b(data, digest_size=16)
@@ -203,8 +219,10 @@ class Packer:
     def unpack_function(self, parcel: Parcel, frames: Frames) -> Callable[..., Any]:
         """The function of a parcel; the source of its cells will show in tracebacks."""
         data, sources = pickle.loads(parcel.data)
-        for file, lines in sources.items():
+        for file, (lines, label) in sources.items():
             linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+            if label:
+                self._labels[file] = label
         function: Callable[..., Any] = pickle.loads(data, buffers=self._buffers(parcel, frames, False, False))
         return function
 
@@ -255,7 +273,7 @@ class Packer:
         if not form.endswith("+"):
             items: Sequence[Any] = pickle.loads(parcel.data)
             return items
-        buffers = self._buffers(parcel, frames, take, True)
+        buffers = self._buffers(parcel, frames, True, True) if take else self._late_buffers(parcel, frames)
         loaded: list[Packed] = []
         used = 0
         for entry in pickle.loads(parcel.data):
@@ -268,7 +286,7 @@ class Packer:
 
     def pack_error(self, index: int, error: BaseException, skip: int = 0) -> Failure:
         """What a task raised, with its traceback as this process sees it."""
-        text = format_error(error)
+        text = self.format_error(error)
         line = first_line(error)
         try:
             data, _, _ = self._dump_error(error)
@@ -278,6 +296,19 @@ class Packer:
             data = pickle.dumps(told)
         return Failure(index, data, text, line)
 
+    def format_error(self, error: BaseException) -> str:
+        """The traceback of an exception, without the engine's own lines."""
+        told = traceback.TracebackException.from_exception(error)
+        chain: traceback.TracebackException | None = told
+        while chain is not None:
+            frames = [frame for frame in chain.stack if not frame.filename.startswith(_HERE)]
+            chain.stack = traceback.StackSummary.from_list(frames)
+            chain = chain.__cause__ or chain.__context__
+        text = "".join(told.format()).rstrip() + "\n"
+        for file, label in self._labels.items():
+            text = text.replace(f'File "{file}", line', f"{label}, line")
+        return text
+
     def _dump_error(self, error: BaseException) -> tuple[bytes, list[memoryview], set[str]]:
         file = io.BytesIO()
         pickler = _Pickler(file, self._program, lambda buffer: True)
@@ -285,17 +316,22 @@ class Packer:
         return file.getvalue(), [], set()
 
 
+def _raw(frame: Any) -> Any:
+    """The bytes of a ZeroMQ frame, or bytes as they are."""
+    return getattr(frame, "buffer", frame)
+
+
 class Packed:
-    """An item that is a pickle of its own."""
+    """An item that is a pickle of its own; its buffers are there, or made when it is loaded."""
 
     __slots__ = ("buffers", "data")
 
-    def __init__(self, data: bytes, buffers: list[Any]) -> None:
+    def __init__(self, data: bytes, buffers: Sequence[Any]) -> None:
         self.data = data
         self.buffers = buffers
 
     def load(self) -> Any:
-        return pickle.loads(self.data, buffers=self.buffers)
+        return pickle.loads(self.data, buffers=[b() if callable(b) else b for b in self.buffers])
 
 
 def unpack_error(failure: Failure) -> BaseException:
@@ -322,19 +358,6 @@ def function_name(function: Any) -> str:
 def first_line(error: BaseException) -> str:
     """An exception in one line of at most 300 characters."""
     return traceback.format_exception_only(type(error), error)[-1].strip().split("\n")[0][:300]
-
-
-def format_error(error: BaseException) -> str:
-    """The traceback of an exception, from the first line of the user's code on."""
-    trace = error.__traceback__
-    while trace is not None and _ours(trace) and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip() + "\n"
-
-
-def _ours(trace: TracebackType) -> bool:
-    code: CodeType = trace.tb_frame.f_code
-    return code.co_filename.startswith(_HERE)
 
 
 def _all_simple(items: Sequence[Any], form: str) -> bool:

@@ -14,9 +14,10 @@ from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost
 from scoop_core.future import Future
+from scoop_core.jobs import MapJob
 from scoop_core.link import Link
 from scoop_core.mapping import MapResult
-from scoop_core.owner import MapJob, Options, Owner, columns
+from scoop_core.owner import Options, Owner, columns
 from scoop_core.payload import Packer
 from scoop_core.program import Program
 from scoop_core.store import Shelf

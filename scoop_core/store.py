@@ -70,15 +70,21 @@ class Shelf:
 
         Args:
             segment: what `put` returned, here or in another process.
-            take: take it off the shelf; its bytes stay as long as they are used.
+            take: take it off the shelf, into this process's own memory: a mapping would hold a descriptor, and its
+                place in shared memory, for as long as it lives.
             writable: whether the caller may change its view; nobody else sees the change.
         """
         path = self._folder / segment.name
-        with open(path, "rb") as file:
-            mapped = mmap.mmap(file.fileno(), segment.size, access=mmap.ACCESS_COPY if writable else mmap.ACCESS_READ)
-        if take:
-            path.unlink(missing_ok=True)
-        return mapped
+        with open(path, "rb", buffering=0) as file:
+            if not take:
+                access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
+                return mmap.mmap(file.fileno(), segment.size, access=access)
+            taken = bytearray(segment.size)
+            left = memoryview(taken)
+            while left:
+                left = left[file.readinto(left) or len(left) :]
+        path.unlink(missing_ok=True)
+        return taken
 
     def discard(self, segment: Segment) -> None:
         """Take a segment off the shelf; who has mapped it keeps it."""

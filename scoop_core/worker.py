@@ -27,9 +27,10 @@ from scoop_core.config import FLUSH_SECONDS, Connection
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
+from scoop_core.jobs import MapJob
 from scoop_core.output import Outputs
-from scoop_core.owner import MapJob, Options, chunks
-from scoop_core.payload import Packed, explain_result, first_line, format_error, function_name
+from scoop_core.owner import Options, chunks
+from scoop_core.payload import Packed, explain_result, first_line, function_name
 from scoop_core.peer import DEFAULT, Peer
 from scoop_core.processes import end_group
 from scoop_core.program import Program
@@ -143,6 +144,7 @@ class Worker(Peer):
         self._done = 0
         self._task_since = 0.0
         self._told = 0.0
+        self._telling = threading.Lock()
         self._news = False
         self._own_news = False  # of tasks that only this worker knows
         self._retiring = False
@@ -345,9 +347,10 @@ class Worker(Peer):
         while not until():
             if end is not None and time.monotonic() >= end:
                 return False
-            if isinstance(running, Piece) and (part := running.cut(half=False)):
+            piece = fiber.piece
+            if isinstance(piece, Piece) and (part := piece.cut(half=False)):
                 # What stands behind this task in its piece should not wait with it.
-                back = ((running.assign.seq, part[0], part[1]),)
+                back = ((piece.assign.seq, part[0], part[1]),)
                 self.link.send(m.Shared(back, 0, self._told_rich))
             self.context = self._running = None
             try:
@@ -481,7 +484,8 @@ class Worker(Peer):
             group.errors.append(first_line(error))
         if not isinstance(error.__cause__, RemoteTraceback):
             # As if it had come from elsewhere: the same to look at, wherever the task ran.
-            error.__cause__ = RemoteTraceback(format_error(error))
+            error.__cause__ = RemoteTraceback(self.packer.format_error(error))
+            error.__traceback__ = None
 
     def _run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""
@@ -542,8 +546,11 @@ class Worker(Peer):
         self.state.begun[assign.seq] = piece
         if self._board is not None:
             struct.pack_into("<Q", self._board, 0, assign.seq)
-        place = Place(spec.group, spec.parent, ((spec.name, spec.group),))
-        self.context = self._group(spec.root, spec.run, place, spec.name)
+        group = self._groups.get((spec.root, spec.run, spec.group))
+        if group is None:
+            path = spec.path or ((spec.name, spec.group),)
+            group = self._group(spec.root, spec.run, Place(spec.group, spec.parent, path), spec.name)
+        self.context = group
         self._running = piece
         self._task_since = time.time()
         self._news = True
@@ -593,42 +600,37 @@ class Worker(Peer):
             self._outputs.flush(rest=over)
         if over and self._own_news:  # so that who has all results has all counts
             self._tally(_now())
+        # To the end under the lock: what the IO thread reports ahead must leave ahead of the rest, too.
         with piece.lock:
-            count = len(piece.out) - piece.sent
-            values = piece.out[piece.sent :]
             lo = piece.lo + piece.sent
-            failures = [f for f in piece.failures if f.index >= lo]
-            piece.sent += count
-            since, piece.since = piece.since, _now()
-            seconds = piece.since - since
-            hi = piece.hi
-        if count:
-            name = piece.assign.spec.name
-            form, parcel, frames, errors = self.packer.pack_items(
-                values, "values", lambda position, error: explain_result(name, values[position], error)
-            )
-            failures += [self.packer.pack_error(lo + position, error) for position, error in errors.items()]
-            self._done += count
-            self._news = True
-            rest = over and not self._retiring and self.state.empty and not self.fibers.ready
-            idle = rest and lo + count == hi and not self.owner.dirty
-            if idle:
-                self._rested = True
-                self._told_rich = False
-            done = m.Done(
-                piece.assign.seq,
-                lo,
-                lo + count,
-                form,
-                parcel,
-                tuple(failures),
-                seconds,
-                seconds / count,
-                idle,
-            )
-            self.link.send(done, frames)
-        if over and lo + count < hi:  # it was interrupted
-            self.link.send(m.Dropped(piece.assign.seq, lo + count, hi))
+            values = piece.out[piece.sent :]
+            count = len(values)
+            if count:
+                self._send_done(piece, lo, values, over)
+            if over and lo + count < piece.hi:  # it was interrupted
+                self.link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
+
+    def _send_done(self, piece: Piece, lo: int, values: list[Any], over: bool) -> None:
+        count = len(values)
+        name = piece.assign.spec.name
+        piece.sent += count
+        since, piece.since = piece.since, _now()
+        seconds = piece.since - since
+        failures = [f for f in piece.failures if f.index >= lo]
+        form, parcel, frames, errors = self.packer.pack_items(
+            values, "values", lambda position, error: explain_result(name, values[position], error)
+        )
+        failures += [self.packer.pack_error(lo + position, error) for position, error in errors.items()]
+        self._done += count
+        self._news = True
+        rest = over and not self._retiring and self.state.empty and not self.fibers.ready
+        rest = rest and len(self.state.begun) == 1  # else `Idle` has to tell that others are parked
+        idle = rest and lo + count == piece.hi and not self.owner.dirty
+        if idle:
+            self._rested = True
+            self._told_rich = False
+        done = m.Done(piece.assign.seq, lo, lo + count, form, parcel, tuple(failures), seconds, seconds / count, idle)
+        self.link.send(done, frames)
 
     def _duty(self) -> float | None:
         self._ticking = False  # first of all: who submits meanwhile sees it
@@ -656,13 +658,14 @@ class Worker(Peer):
 
     def _tally(self, now: float) -> None:
         """Tell the broker what happened here since the last time."""
-        self._told = now
-        self._news = self._own_news = False
-        tallies = [t for g in list(self._groups.values()) if (t := g.tally()) is not None]
-        context = self.context
-        busy = now - self._started - self._idled
-        task = context.name if context is not None else ""
-        self.link.send(m.Tally(tuple(tallies), task, self._task_since, busy, self._done))
+        with self._telling:
+            self._told = now
+            self._news = self._own_news = False
+            tallies = [t for g in list(self._groups.values()) if (t := g.tally()) is not None]
+            context = self.context
+            busy = now - self._started - self._idled
+            task = context.name if context is not None else ""
+            self.link.send(m.Tally(tuple(tallies), task, self._task_since, busy, self._done))
         if len(self._groups) > 1000:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}
 
@@ -677,7 +680,11 @@ class Worker(Peer):
             return
         if not self._rested:
             self._rested = True
-            self.link.send(m.Idle(self._seq))
+            seq = self._seq  # before the look: what comes after it is not meant
+            if self.state.empty:
+                self.link.send(m.Idle(seq))
+            else:
+                self._rested = False
         now = time.monotonic()
         wait = None
         while self._deadlines:
@@ -692,15 +699,18 @@ class Worker(Peer):
         self._idled += _now() - began
 
     def _has_work(self) -> bool:
-        return bool(self.state.pieces or self.fibers.ready or self.state.pending or self._stopped or self._retiring)
+        if self._retiring and not self.state.begun and not self.owner.pending:
+            return True
+        # What was assigned may have been cancelled at once: then `Idle` is due again, though there is nothing to do.
+        return bool(not self.state.empty or self.fibers.ready or self._stopped or not self._rested)
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Assign):
-            self._seq = message.seq
-            self._rested = False
             self.state.pieces.append(Piece(message, frames))
+            self._rested = False
+            self._seq = message.seq  # last, see `_idle`
         elif isinstance(message, m.Define):
             self._functions[message.digest] = (message.parcel, frames)
         elif isinstance(message, m.Forget):
@@ -781,6 +791,7 @@ class Worker(Peer):
                 pass
             else:
                 self.link.send(m.Dropped(message.seq, piece.lo, piece.hi))
+                self._rested = False  # if there is nothing else, the broker must hear of it
                 return
         part = piece.cut(half=False)
         if part:

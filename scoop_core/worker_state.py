@@ -87,8 +87,10 @@ class Stretch:
     def go_on(self) -> bool:
         """After the end of `items`: whether there is more; `items` is that then."""
         with self.lock:
+            if not self.kept:
+                return length_hint(self.items) > 0
             self.items, self.kept = iter(self.kept), ()
-            return length_hint(self.items) > 0
+            return True
 
     def cut(self, half: bool) -> tuple[int, int, Sequence[Any]] | None:
         """Cut off what has not begun, or the second half of that: (lo, hi, arguments if it has begun)."""

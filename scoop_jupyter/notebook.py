@@ -62,6 +62,7 @@ class Notebook:
         client = pool.client
         current.engine = client
         client.sink = self.show_output
+        client.packer.label = self._cell_name
         self._cells.clear()
         self._open_cell(client)
         return client
@@ -95,6 +96,11 @@ class Notebook:
             self._cells[run] = kernel.get_parent("shell")
             for old in list(self._cells)[:-CELLS]:
                 del self._cells[old]
+
+    def _cell_name(self, file: str) -> str | None:
+        """What tracebacks call a cell: "Cell In[3]"."""
+        found = self.shell.compile.format_code_name(file)
+        return f"{found[0]} {found[1]}" if found else None
 
     def show_output(self, run: int, worker: str, stream: str, text: str) -> None:
         """Show what a task printed below the cell that submitted it, whichever cell runs by now."""

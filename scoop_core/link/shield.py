@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
+from threading import current_thread, main_thread
 from typing import Any
+
+# Without the conversions to enums, which would cost more than a small task.
+_get: Any = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+_set: Any = getattr(signal.signal, "__wrapped__", signal.signal)
 
 
 class Shield:
@@ -15,22 +19,22 @@ class Shield:
     """
 
     def __init__(self, needed: bool = True) -> None:
-        self._needed = needed
+        self._needed = needed and current_thread() is main_thread()
         self._up = True
         self._struck = False
         self._previous: Any = None
 
     def __enter__(self) -> Shield:
-        if self._needed and threading.current_thread() is threading.main_thread():
-            previous = signal.getsignal(signal.SIGINT)
+        if self._needed:
+            previous = _get(signal.SIGINT)
             if callable(previous):
                 self._previous = previous
-                signal.signal(signal.SIGINT, self._strike)
+                _set(signal.SIGINT, self._strike)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+            _set(signal.SIGINT, self._previous)
             if self._struck:
                 self._struck = False
                 self._previous(signal.SIGINT, None)

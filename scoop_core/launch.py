@@ -1,0 +1,98 @@
+"""Starting and ending the processes of a pool on this host."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from scoop_core import files
+from scoop_core.config import STOP_GRACE, Connection, Launch
+from scoop_core.errors import StartFailed
+from scoop_core.link import new_secrets
+
+#: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
+START_SECONDS = 30.0
+
+
+def launch(
+    n: int,
+    name: str | None = None,
+    *,
+    tcp: bool = False,
+    path: Sequence[str] = (),
+    program: str | None = None,
+    module: bool = False,
+    forward: bool = True,
+    preload: Sequence[str] = (),
+    first: int = 0,
+    nice: int = 0,
+) -> tuple[Connection, subprocess.Popen[bytes]]:
+    """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
+
+    Raises:
+        ValueError: the name is taken, or not fit for a file name.
+        StartFailed: they could not be started.
+    """
+    identity = secrets.token_hex(8)
+    name = name or f"pool-{identity[:6]}"
+    letters = name.replace("-", "").replace("_", "").replace(".", "")
+    if not letters.isalnum() or name.startswith(".") or len(name) > 100:
+        raise ValueError(f"{name!r} can't name a pool: use letters, digits, '-', '_' and '.', 100 at the most")
+    if any(other.name == name for other in files.running_pools()):
+        raise ValueError(f"there is a pool {name!r} already: connect to it, or take another name")
+    folder = files.new_folder()
+    shelf = files.new_shelf(folder)
+    keys, server_secret = new_secrets() if tcp else (None, None)
+    address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
+    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
+    order = Launch(
+        connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice
+    )
+    here = str(Path(__file__).resolve().parent.parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(msgspec.json.encode(order) + b"\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+        line = process.stdout.readline() if ready else b""
+        return msgspec.json.decode(line, type=Connection), process
+    except (OSError, msgspec.DecodeError) as error:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+        files.remove_pool(connection)
+        raise StartFailed(
+            f"The pool {name!r} could not be started: its first process ended, or said nothing for "
+            f"{START_SECONDS:g} s. What it printed on the standard error stream tells why."
+        ) from error
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a pool's first process, which was told to end or is about to be."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_GRACE)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    try:
+        process.wait(3 * STOP_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
