@@ -237,7 +237,7 @@ def mapReduce(
     rows = list(zip(*iterables, strict=False))
     if not rows:
         raise TypeError("mapReduce() of empty iterables")
-    return engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}).result()
+    return _settle(engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}))
 
 
 def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> Any:
@@ -245,8 +245,21 @@ def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], An
         return map_function(*rows[0])
     half = len(rows) // 2
     right = engine("mapReduce").submit(_reduce, (map_function, reduction, rows[half:]), {})
-    left = _reduce(map_function, reduction, rows[:half])
-    return reduction(left, right.result())
+    try:
+        left = _reduce(map_function, reduction, rows[:half])
+    except BaseException:
+        right.cancel()
+        raise
+    return reduction(left, _settle(right))
+
+
+def _settle(future: Future) -> Any:
+    """The result of a task of which nobody else knows: who is interrupted while waiting cancels it."""
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
 
 
 _reduce.__qualname__ = "_reduce"

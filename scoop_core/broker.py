@@ -10,6 +10,7 @@ from collections.abc import Callable
 from scoop_core import messages as m
 from scoop_core.broker_state import BrokerState, Send
 from scoop_core.config import Launch
+from scoop_core.files import remove_pool
 from scoop_core.link import Hub
 from scoop_core.processes import open_pid
 
@@ -27,6 +28,7 @@ class Broker:
         self._hub = Hub(launch.connection, launch.server_secret)
         self._hub.watch(lifeline)
         self._lifeline = lifeline
+        self._connection = launch.connection
         self._pids: dict[int, str] = {}  # descriptors of peers on this host that nobody else watches
         self._host = socket.gethostname()
         shown = {
@@ -62,6 +64,7 @@ class Broker:
             if role != "root":
                 self._hub.send(peer, m.Stop(), [])
         self._hub.close()
+        remove_pool(self._connection)  # the fork server does that too, if it is still there
 
     def _watch(self, peer: str, hello: m.Hello) -> None:
         """Notice the end of a root, or of a program that is a worker itself."""

@@ -219,5 +219,6 @@ class Client(Peer):
     def close(self) -> None:
         """Leave the pool; it goes on."""
         if self.lost is None:
+            self.owner.fetch()
             self.fail(BrokerLost(f"This process has left the pool {self.connection.name!r}."))
         self.link.close()

@@ -17,6 +17,8 @@ from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
 SOCKET_PATH = 107
+#: How long a pool on another host may take to answer the question whether it is there, in seconds.
+PROBE_SECONDS = 2.0
 
 
 def runtime_folder() -> Path:
@@ -90,15 +92,16 @@ def running_pools() -> list[Connection]:
 
 def is_running(connection: Connection) -> bool:
     """Whether somebody listens at the pool's address."""
-    if not connection.address.startswith("ipc://"):
-        return True
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    kind, _, place = connection.address.partition("://")
+    host, _, port = place.rpartition(":")
     try:
-        probe.connect(connection.address.removeprefix("ipc://"))
-    except OSError:
+        if kind == "tcp":
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
+        else:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(place)
+    except (OSError, ValueError):
         return False
-    finally:
-        probe.close()
     return True
 
 

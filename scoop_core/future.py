@@ -13,6 +13,7 @@ from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from typing import Any, Protocol
 
+from scoop_core.errors import BrokerLost
 from scoop_core.messages import Failure, Frames, Parcel
 from scoop_core.payload import Packed, Packer, unpack_error
 
@@ -33,7 +34,7 @@ class Engine(Protocol):
 class Batch:
     """The outcomes of tasks [lo, hi) of a job, loaded when they are first looked at."""
 
-    __slots__ = ("_failures", "_frames", "_packer", "_parcel", "_values", "form", "hi", "lo")
+    __slots__ = ("__weakref__", "_failures", "_frames", "_packer", "_parcel", "_values", "form", "hi", "lo")
 
     def __init__(
         self, lo: int, hi: int, form: str, parcel: Parcel, frames: Frames, failures: Sequence[Failure], packer: Packer
@@ -60,9 +61,22 @@ class Batch:
         """The values; those of failed tasks are None, and those that came alone are still `Packed`."""
         parcel = self._parcel
         if parcel is not None:
-            self._values = self._packer.unpack_items(self.form, parcel, self._frames, take=True)
+            try:
+                self._values = self._packer.unpack_items(self.form, parcel, self._frames, take=True)
+            except FileNotFoundError as error:
+                raise BrokerLost("The result lay in the shared memory of a pool that is gone.") from error
             self._parcel, self._frames = None, []
         return self._values
+
+    def fetch(self) -> None:
+        """Bring in what lies on the shelf, before that goes; what has gone already is missed when it is asked for."""
+        parcel = self._parcel
+        if parcel is not None and parcel.buffers:
+            try:
+                self._frames = self._packer.fetch(parcel, self._frames)
+            except OSError:
+                return
+            self._parcel = Parcel(parcel.data, (None,) * len(parcel.buffers))
 
     def failed(self, index: int) -> bool:
         return index in self._failures

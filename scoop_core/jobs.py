@@ -137,6 +137,7 @@ class MapJob(OwnedJob):
         self.waker: Callable[[], None] | None = None
         self.arrived: deque[int] = deque()  # first indices, in the order they came
         self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
+        self.retract: Callable[[], None] | None = None  # on a worker: lets go of these
 
     def deliver(self, batch: Batch) -> None:
         self.settled(batch.lo, batch.hi)
@@ -169,6 +170,8 @@ class MapJob(OwnedJob):
     def drop(self) -> None:
         """Cancel what is not over."""
         self.was_cancelled = True
+        if self.retract is not None:
+            self.retract()
         if self.number >= 0:
             self.cancel(0, self.sent)
             self.owner.close(self)

@@ -12,6 +12,7 @@ from itertools import islice
 from math import ceil
 from threading import RLock
 from typing import Any
+from weakref import WeakSet
 
 from scoop_core import messages as m
 from scoop_core.config import RETRIES
@@ -70,6 +71,7 @@ class Owner:
         self._lock = RLock()
         self._growing: dict[tuple[Any, ...], CallJob] = {}
         self._dirty: dict[CallJob, None] = {}
+        self._shelved: WeakSet[Batch] = WeakSet()  # results that may lie on the shelf
         self._number = 0
         self.pending = 0  # tasks that were handed out and are not over
 
@@ -192,6 +194,8 @@ class Owner:
         if isinstance(message, m.Result):
             job = self._jobs.get(message.job)
             batch = Batch(message.lo, message.hi, message.form, message.parcel, frames, message.failures, self.packer)
+            if message.parcel.buffers:
+                self._shelved.add(batch)
             if job is not None:
                 job.deliver(batch)
         elif isinstance(message, m.Lost):
@@ -205,6 +209,11 @@ class Owner:
         else:
             return False
         return True
+
+    def fetch(self) -> None:
+        """Bring in the results that lie on the shelf: the pool ends."""
+        for batch in list(self._shelved):
+            batch.fetch()
 
     def over(self, job: OwnedJob, count: int) -> None:
         """`count` tasks of a job are over."""

@@ -13,6 +13,7 @@ from typing import Any
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost
+from scoop_core.files import is_running, remove_pool
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
@@ -219,10 +220,13 @@ class Peer(ABC):
                 "Start a new one, and submit again what was pending."
             )
         )
+        if not is_running(self.connection):  # perhaps nobody else is left who would take away its files
+            remove_pool(self.connection)
 
     def fail(self, error: BaseException) -> None:
         """All that is pending, and whatever is asked from now on, fails with this."""
         if self.lost is None:
+            self.owner.fetch()
             self.lost = error
             self.owner.fail_all(error)
 

@@ -106,6 +106,7 @@ class Pool:
         if os.getpid() != self._pid:  # a fork of the program that started it, on its way out
             return
         if client.lost is None:
+            client.owner.fetch()
             client.link.send(m.Stop())
             client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
         client.link.close()

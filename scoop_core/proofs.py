@@ -48,7 +48,10 @@ class Proof:
         for namespace, name, value in self._globals:
             if namespace.get(name, _ABSENT) is not value:
                 return False
-        return all(cell.cell_contents is value for cell, value in self._cells)
+        try:
+            return all(cell.cell_contents is value for cell, value in self._cells)
+        except ValueError:  # one is empty now
+            return False
 
 
 def prove(function: Any) -> Proof | None:
@@ -60,8 +63,12 @@ def prove(function: Any) -> Proof | None:
 def _reach(value: Any, proof: Proof, seen: set[int]) -> bool:
     """Take a value and all that it reaches into the proof; False if it might change."""
     kind = type(value)
-    if kind in _ATOMS or isinstance(value, (ModuleType, BuiltinFunctionType)):
+    if kind in _ATOMS:
         return True
+    if isinstance(value, BuiltinFunctionType):  # of a module, or a method of an object, which may change
+        return value.__self__ is None or isinstance(value.__self__, ModuleType)
+    if isinstance(value, ModuleType):
+        return sys.modules.get(value.__name__) is value
     if kind in (tuple, frozenset):
         return all(_reach(item, proof, seen) for item in value)
     if isinstance(value, type):

@@ -262,6 +262,7 @@ class Worker(Peer):
         job = MapJob(self.owner)
         job.n = len(items)
         job.function, job.group, job.options = function, self._kid(function), options  # type: ignore[attr-defined]
+        job.retract = partial(self._retract, job)
         self._add_lots(job, 0, items, form)
         return job
 
@@ -492,11 +493,11 @@ class Worker(Peer):
         group = lot._group
         fiber = self.fibers.current
         outer, before = self.context, self._running
+        count = lot.hi - lot.lo
+        lot.begin(lot.arguments)  # from now on it may be cut
         if fiber is not None:  # else a thread of the user's own runs it
             self.context, self._running = group, lot
             fiber.depth += 1
-        lot.begin(lot.arguments)
-        count = lot.hi - lot.lo
         group.queued -= count
         group.running += 1
         self._news = self._own_news = True
@@ -819,6 +820,16 @@ class Worker(Peer):
         )
         self._news = True
 
+    def _retract(self, job: MapJob) -> None:
+        """Nobody waits for this map any more: let go of what this worker has kept of it, and interrupt what runs."""
+        for lot in [lot for lot in list(job.lots.values()) if self.state.claim(lot)]:
+            job.lots.pop(lot.lo, None)
+            lot._group.queued -= lot.hi - lot.lo
+            lot._group.cancelled += lot.hi - lot.lo
+        here = self.fibers.current
+        self._interrupt(lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job)
+        self._news = True
+
     def _interrupt(self, chosen: Callable[[Fiber], bool]) -> None:
         """Raise Interrupted in fibers, wherever they are."""
         for fiber in list(self.fibers.all):
@@ -887,14 +898,18 @@ class Worker(Peer):
                     pass
 
     def cancel(self, future: Future) -> bool:
-        """Cancel a task that this one submitted; one that runs in this very process can't be."""
+        """Cancel a task that this one submitted; of those that run in this very process, only one that waits."""
         if self.state.claim(future):
             future._group.queued -= 1
             future._group.cancelled += 1
             future._drop()
             return True
         if future._index < 0:
-            return False
+            waits = any(fiber.piece is future and fiber.parked for fiber in self.fibers.all)
+            if waits:
+                self._interrupt(lambda fiber: fiber.piece is future)
+                future._drop()
+            return waits
         self.owner.cancel(future._job, future._index)
         self.link.flush()
         return True

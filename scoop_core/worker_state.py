@@ -82,7 +82,8 @@ class Stretch:
     def begin(self, items: Sequence[Any]) -> None:
         with self.lock:
             self.begun = True
-            self.items = iter(items)
+            # The end may have been cut off since the caller looked.
+            self.items = iter(items if len(items) == self.hi - self.lo else items[: self.hi - self.lo])
 
     def go_on(self) -> bool:
         """After the end of `items`: whether there is more; `items` is that then."""

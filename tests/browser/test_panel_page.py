@@ -10,20 +10,11 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_play
 
 from scoop_jupyter import view
 from scoop_jupyter.panel import Panel
+from scripts.lab import chromium, launch
 from tests.scoop_jupyter import samples
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SITE = "http://panel.test"
 
 # What the themes of JupyterLab 4 set.
@@ -64,10 +55,10 @@ window.start = (snapshot) => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
+    if chromium() is None:
+        pytest.skip("there is no Chromium: make browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = launch(playwright)
         yield browser
         browser.close()
 
@@ -121,8 +112,9 @@ def names(page: Page) -> list[str]:
 
 def screenshot(page: Page, path: Path) -> None:
     """Save what the page looks like, of which nothing may stick out of it."""
-    page.screenshot(path=path, full_page=True)
-    assert path.stat().st_size > 1_000
+    picture = page.screenshot(full_page=True)
+    path.write_bytes(picture)  # Playwright would write it in threads that stay
+    assert len(picture) > 1_000
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -66,6 +66,15 @@ def spin(folder: Path) -> None:
         pass
 
 
+def slowly(x: int) -> int:
+    time.sleep(0.005)
+    return x
+
+
+def slow_sum(n: int) -> int:
+    return sum(futures.map(slowly, range(n)))
+
+
 def leaves(depth: int) -> int:
     """The leaves of a tree whose nodes are tasks."""
     if depth == 0:

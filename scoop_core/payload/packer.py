@@ -1,20 +1,4 @@
-"""How functions, arguments, results and exceptions travel: the only module that knows cloudpickle.
-
-What is defined in a notebook, or by a script's root alone, travels by value. Buffers of arrays (pickle protocol 5)
-stay out of the pickle: large ones lie on the shelf, small ones follow the message as frames.
-
-Arguments and results travel many at a time. Where all are of simple types they share one pickle; otherwise each has
-its own, so that one which can't be pickled, or unpickled, fails alone. The *form* of a parcel says which:
-
-=============  ==============================================================
-``range``      a `range`; the arguments are its elements
-``column``     a list of single arguments
-``rows``       a list of tuples of arguments
-``calls``      a list of (arguments, keyword arguments)
-``values``     a list of results
-``…+``         the same, each item as a pickle of its own
-=============  ==============================================================
-"""
+"""Packing and unpacking for one process."""
 
 from __future__ import annotations
 
@@ -23,25 +7,22 @@ import linecache
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import cloudpickle
-
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
+from scoop_core.payload.explain import blame, first_line, function_name
+from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
 from scoop_core.program import Program
-from scoop_core.proofs import Proof, is_importable, prove
+from scoop_core.proofs import Proof, prove
 from scoop_core.store import Shelf
 
-#: Values of these types pickle and unpickle without fail, and can't change.
-SIMPLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent.parent)
 
 
 class PackedFunction:
@@ -55,35 +36,6 @@ class PackedFunction:
         self.parcel = parcel
         self.frames = frames
         self.proof = proof
-
-
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Cloudpickle, but what workers have by importing the program goes by reference; and it notes whose source
-    somebody will want to see in a traceback."""
-
-    def __init__(self, file: io.BytesIO, program: Program | None, callback: Callable[[Any], Any]) -> None:
-        super().__init__(file, protocol=5, buffer_callback=callback)
-        self._program = program
-        self.files: set[str] = set()
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, (FunctionType, type)):
-            if self._program is not None and obj.__module__ == "__main__" and self._program.defines(obj):
-                return obj.__qualname__
-            if isinstance(obj, FunctionType):
-                self.files.add(obj.__code__.co_filename)
-        elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
-            return _cached, (obj.__wrapped__, obj.cache_parameters())
-        return super().reducer_override(obj)
-
-
-_Cached = type(lru_cache(lambda: None))
-
-
-def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Callable[..., Any]:
-    """A function with a cache of its own, as `functools.lru_cache` makes it."""
-    cached: Callable[..., Any] = lru_cache(**parameters)(function)
-    return cached
 
 
 class Packer:
@@ -113,6 +65,10 @@ class Packer:
         """The value of a parcel; `take` its segments off the shelf, if nobody else will need them."""
         return pickle.loads(parcel.data, buffers=self._buffers(parcel, frames, take, writable))
 
+    def fetch(self, parcel: Parcel, frames: Frames) -> Frames:
+        """The buffers of a parcel as frames; its segments are taken off the shelf."""
+        return self._buffers(parcel, frames, True, False)
+
     def discard(self, parcel: Parcel) -> None:
         """Take a parcel's segments off the shelf."""
         for buffer in parcel.buffers:
@@ -133,7 +89,7 @@ class Packer:
             buffers.append(raw)
             return False
 
-        pickler = _Pickler(file, self._program, keep)
+        pickler = Pickler(file, self._program, keep)
         pickler.dump(value)
         return file.getvalue(), buffers, pickler.files
 
@@ -197,7 +153,7 @@ class Packer:
             data, buffers, files = self._dump(function)
         except Exception as error:
             raise NotPicklable(
-                f"The function {name!r} can't be sent to a worker: {_blame(function, error)}"
+                f"The function {name!r} can't be sent to a worker: {blame(function, error)}"
             ) from error
         sources = {
             file: (lines, self.label(file))
@@ -241,7 +197,7 @@ class Packer:
         Returns:
             The form, the parcel, its frames, and the errors of items that can't travel, by position.
         """
-        if form == "range" or _all_simple(items, form):
+        if form == "range" or all_simple(items, form):
             return form, Parcel(pickle.dumps(items, 5)), [], {}
         pickles: list[tuple[bytes, int] | None] = []
         buffers: list[memoryview] = []
@@ -263,7 +219,7 @@ class Packer:
 
     def freeze(self, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
         """A call as it is at this moment, whatever happens to its arguments before it is sent."""
-        if _simple_call(call):
+        if simple_call(call):
             return call
         data, buffers, _ = self._dump(call)
         return Packed(data, [memoryview(bytes(b)) for b in buffers])
@@ -311,7 +267,7 @@ class Packer:
 
     def _dump_error(self, error: BaseException) -> tuple[bytes, list[memoryview], set[str]]:
         file = io.BytesIO()
-        pickler = _Pickler(file, self._program, lambda buffer: True)
+        pickler = Pickler(file, self._program, lambda buffer: True)
         pickler.dump(error)
         return file.getvalue(), [], set()
 
@@ -319,19 +275,6 @@ class Packer:
 def _raw(frame: Any) -> Any:
     """The bytes of a ZeroMQ frame, or bytes as they are."""
     return getattr(frame, "buffer", frame)
-
-
-class Packed:
-    """An item that is a pickle of its own; its buffers are there, or made when it is loaded."""
-
-    __slots__ = ("buffers", "data")
-
-    def __init__(self, data: bytes, buffers: Sequence[Any]) -> None:
-        self.data = data
-        self.buffers = buffers
-
-    def load(self) -> Any:
-        return pickle.loads(self.data, buffers=[b() if callable(b) else b for b in self.buffers])
 
 
 def unpack_error(failure: Failure) -> BaseException:
@@ -345,83 +288,3 @@ def unpack_error(failure: Failure) -> BaseException:
         error = TaskFailed(f"{failure.line} (the exception itself can't be received: {first_line(problem)})")
     error.__cause__ = RemoteTraceback(failure.traceback)
     return error
-
-
-def function_name(function: Any) -> str:
-    """What people call a function."""
-    while isinstance(function, partial):
-        function = function.func
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return str(name).rpartition("<locals>.")[2]
-
-
-def first_line(error: BaseException) -> str:
-    """An exception in one line of at most 300 characters."""
-    return traceback.format_exception_only(type(error), error)[-1].strip().split("\n")[0][:300]
-
-
-def _all_simple(items: Sequence[Any], form: str) -> bool:
-    if form == "rows":
-        return all(set(map(type, row)) <= SIMPLE for row in items)
-    if form == "calls":
-        return all(type(call) is not Packed and _simple_call(call) for call in items)
-    return set(map(type, items)) <= SIMPLE
-
-
-def _simple_call(call: tuple[tuple[Any, ...], dict[str, Any]]) -> bool:
-    args, kwargs = call
-    return SIMPLE.issuperset(map(type, args)) and (not kwargs or SIMPLE.issuperset(map(type, kwargs.values())))
-
-
-def explain_argument(name: str, args: Iterable[Any], kwargs: dict[str, Any], error: Exception) -> Exception:
-    """The error for a call whose arguments can't be pickled, with the argument that is to blame."""
-    for label, value in [*((f"argument {i}", a) for i, a in enumerate(args)), *kwargs.items()]:
-        try:
-            cloudpickle.dumps(value)
-        except Exception as problem:
-            return NotPicklable(
-                f"{label} of {name!r}, {_short(value)}, can't be sent to a worker: {first_line(problem)}. "
-                "Create it inside the task, or pass what it is made from."
-            )
-    return NotPicklable(f"The arguments of {name!r} can't be sent to a worker: {first_line(error)}")
-
-
-def explain_result(name: str, value: Any, error: Exception) -> Exception:
-    """The error for a result that can't be pickled."""
-    return NotPicklable(
-        f"The result of {name!r}, {_short(value)}, can't be sent back: {first_line(error)}. "
-        "Return plain data that it can be made from."
-    )
-
-
-def _blame(function: Any, error: Exception) -> str:
-    """Which global or closure variable of a function can't be pickled."""
-    while isinstance(function, partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    if isinstance(function, FunctionType):
-        names = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=False))
-        reached: list[tuple[str, Any]] = []
-        for name, cell in names.items():
-            try:
-                reached.append((f"its variable {name!r}", cell.cell_contents))
-            except ValueError:
-                continue
-        globals_ = function.__globals__
-        reached += [(f"the global {n!r}", globals_[n]) for n in function.__code__.co_names if n in globals_]
-        for label, value in reached:
-            try:
-                cloudpickle.dumps(value)
-            except Exception as problem:
-                return f"{label}, {_short(value)}, can't be pickled: {first_line(problem)}"
-    return first_line(error)
-
-
-def _short(value: Any) -> str:
-    """A value for a message: its type, and its repr if that is short."""
-    try:
-        text = repr(value)
-    except Exception:
-        text = ""
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    return f"{text} (a {kind})" if 0 < len(text) <= 60 and not text.startswith("<") else f"a {kind}"

@@ -1,0 +1,73 @@
+"""How one value is pickled, and what is simple enough not to need it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import FunctionType
+from typing import Any
+
+import cloudpickle
+
+from scoop_core.program import Program
+from scoop_core.proofs import is_importable
+
+#: Values of these types pickle and unpickle without fail, and can't change.
+SIMPLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
+
+
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Cloudpickle, but what workers have by importing the program goes by reference; and it notes whose source
+    somebody will want to see in a traceback."""
+
+    def __init__(self, file: io.BytesIO, program: Program | None, callback: Callable[[Any], Any]) -> None:
+        super().__init__(file, protocol=5, buffer_callback=callback)
+        self._program = program
+        self.files: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, (FunctionType, type)):
+            if self._program is not None and obj.__module__ == "__main__" and self._program.defines(obj):
+                return obj.__qualname__
+            if isinstance(obj, FunctionType):
+                self.files.add(obj.__code__.co_filename)
+        elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
+            return _cached, (obj.__wrapped__, obj.cache_parameters())
+        return super().reducer_override(obj)
+
+
+_Cached = type(lru_cache(lambda: None))
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Callable[..., Any]:
+    """A function with a cache of its own, as `functools.lru_cache` makes it."""
+    cached: Callable[..., Any] = lru_cache(**parameters)(function)
+    return cached
+
+
+class Packed:
+    """An item that is a pickle of its own; its buffers are there, or made when it is loaded."""
+
+    __slots__ = ("buffers", "data")
+
+    def __init__(self, data: bytes, buffers: Sequence[Any]) -> None:
+        self.data = data
+        self.buffers = buffers
+
+    def load(self) -> Any:
+        return pickle.loads(self.data, buffers=[b() if callable(b) else b for b in self.buffers])
+
+
+def all_simple(items: Sequence[Any], form: str) -> bool:
+    if form == "rows":
+        return all(set(map(type, row)) <= SIMPLE for row in items)
+    if form == "calls":
+        return all(type(call) is not Packed and simple_call(call) for call in items)
+    return set(map(type, items)) <= SIMPLE
+
+
+def simple_call(call: tuple[tuple[Any, ...], dict[str, Any]]) -> bool:
+    args, kwargs = call
+    return SIMPLE.issuperset(map(type, args)) and (not kwargs or SIMPLE.issuperset(map(type, kwargs.values())))

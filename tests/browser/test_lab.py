@@ -1,0 +1,155 @@
+"""The panel in a real JupyterLab: it moves while the cell blocks, stays after it, and survives a reload."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from scripts.lab import Lab, NotebookPage, chromium, launch
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.browser
+
+START = "%load_ext scoop\n%scoop start -n 2"
+DEFINE = """import time
+def leaf(x):
+    time.sleep(0.02)
+def branch(x):
+    list(futures.map(leaf, range(20)))
+def step(x):
+    print("step", x) if x == 7 else None
+    time.sleep(0.01)"""
+CELL = """%%scoop
+branches = [futures.submit(branch, x) for x in range(6)]
+list(futures.map(step, range(200)))
+{future.result() for future in branches}"""
+FAIL = """%%scoop
+list(futures.map(lambda x: 1 / (x - 3), range(8)))"""
+ENDLESS = """%%scoop
+list(futures.map(time.sleep, [60] * 8))"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Iterator[Lab]:
+    with Lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if chromium() is None:
+        pytest.skip("there is no Chromium: make browser")
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page; fails at the end if a script of it failed, or it asked anybody outside of this machine."""
+    troubles: list[str] = []
+    page = browser.new_page(viewport={"width": 1200, "height": 1400})
+    page.set_default_timeout(20_000)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: local(request.url) or troubles.append(f"asked for {request.url}"))
+    yield page
+    page.close()
+    assert troubles == []
+
+
+def local(url: str) -> bool:
+    return bool(re.match(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:", url))
+
+
+def save(what: Page | Locator, path: Path) -> None:
+    """Take a picture. (Given the path, Playwright would write it in threads that stay.)"""
+    picture = what.screenshot()
+    assert len(picture) > 10_000
+    path.write_bytes(picture)
+
+
+def done(notebook: NotebookPage, index: int) -> int:
+    """How many tasks the legend of the live panel says are done."""
+    legend = notebook.cell(index).locator(".scoop-legend")
+    found = re.search(r"([\d,]+) done", legend.inner_text())
+    return int(found[1].replace(",", "")) if found else 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_panel_in_jupyterlab(lab: Lab, page: Page, tmp_path: Path, theme: str) -> None:
+    lab.write(f"{theme}.ipynb", [START, DEFINE, CELL, FAIL, ENDLESS])
+    notebook = NotebookPage(page, lab, f"{theme}.ipynb", dark=theme == "dark")
+    try:
+        while_it_blocks(notebook, tmp_path, theme)
+        if theme == "light":
+            failures_and_the_stop_button(notebook, tmp_path)
+        notebook.reload()
+        look_at_the_end(notebook)
+        expect(page.get_by_text("Loading widget")).to_have_count(0)
+        save(page, tmp_path / "reloaded.png")
+    finally:
+        notebook.shut_down()
+
+
+def while_it_blocks(notebook: NotebookPage, folder: Path, theme: str) -> None:
+    """A cell runs, and its panel moves; then it is over."""
+    page = notebook.page
+    notebook.run(0)
+    expect(notebook.output(0)).to_contain_text("2 workers")
+    notebook.run(1)
+
+    notebook.start(2)
+    panel = notebook.cell(2).locator(".scoop-panel")
+    expect(panel.locator("header")).to_contain_text("Running")
+    expect(panel.locator(".scoop-worker")).to_have_count(2)
+    expect(panel.locator("tr.scoop-row").filter(has_text="leaf")).to_have_attribute("aria-level", "2")
+    counts: list[int] = []
+    eventually(lambda: counts.append(done(notebook, 2)) or len(set(counts)) > 3, 20.0)
+    assert counts == sorted(counts)
+    assert notebook.is_running(2)
+    surface = page.evaluate("getComputedStyle(document.querySelector('.scoop-panel')).backgroundColor")
+    assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(33, 33, 33)"}[theme]
+    save(panel, folder / "running.png")
+
+    notebook.await_end(2)
+    expect(panel).to_have_count(0)
+    look_at_the_end(notebook)
+    save(page, folder / "finished.png")
+
+
+def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
+    """The panel of a failure stays open, with the traceback below; so does that of an interrupted cell."""
+    notebook.run(3)
+    failed = notebook.output(3)
+    expect(failed.filter(has=notebook.page.locator("details[open]"))).to_contain_text("Finished with failures")
+    expect(failed.last).to_contain_text("ZeroDivisionError")
+    expect(failed.last).to_contain_text("list(futures.map(lambda x: 1 / (x - 3), range(8)))")
+
+    notebook.start(4)
+    expect(notebook.cell(4).locator(".scoop-panel .scoop-legend")).to_contain_text("2 running")
+    pressed = time.monotonic()
+    notebook.interrupt()
+    notebook.await_end(4)
+    print(f"stopped {time.monotonic() - pressed:.2f} s after the click")
+    expect(notebook.output(4).first).to_contain_text("Cancelled")
+    expect(notebook.output(4).last).to_contain_text("KeyboardInterrupt")
+    save(notebook.page, folder / "all.png")
+
+
+def look_at_the_end(notebook: NotebookPage) -> None:
+    """What a cell that went well leaves: a line that unfolds to all of it."""
+    left = notebook.output(2).filter(has_text="speed-up")
+    expect(left).to_contain_text(re.compile(r"Finished\s+\d+ tasks in [\d.]+ s \(wall\) · [\d.]+ s CPU · speed-up"))
+    rows = left.locator("tr")
+    expect(rows.filter(has_text="leaf")).to_be_hidden()
+    left.locator("summary").first.click()
+    expect(rows.filter(has_text="leaf")).to_contain_text("120 / 120")
+    expect(rows.filter(has_text="step")).to_contain_text("200 / 200")
+    expect(notebook.output(2).filter(has_text="step 7")).to_have_text(re.compile(r"^\s*\[w\d\] step 7\s*$"))
+    left.locator("summary").first.click()

@@ -1,0 +1,219 @@
+"""A real IPython kernel for tests: run cells, and see what a frontend would see of each."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client import BlockingKernelClient, KernelManager
+from traitlets.config import Config
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_REQUESTS = {"kernel_info_request", "shutdown_request", "interrupt_request", "complete_request", "comm_info_request"}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def plain(text: str) -> str:
+    """Text without its colours."""
+    return _ANSI.sub("", text)
+
+
+@dataclass
+class CellError:
+    """What a cell raised, as the frontend shows it."""
+
+    name: str
+    value: str
+    traceback: str
+
+
+@dataclass
+class Outcome:
+    """What one cell gave, in the order of arrival; it still grows when something comes after the cell's end.
+
+    Attributes:
+        id: of the request.
+        code: the cell.
+        streams: (name, text) of each message.
+        displays: the MIME bundles that were displayed.
+        shown: by display id, the state that its last update left.
+        result: the text of the last expression's value; None if there is none.
+        updates: for each state that widgets sent, the time since the cell began, in seconds.
+        states: what those updates set.
+        error: what the cell raised.
+        seconds: from the request to the end; infinite while it runs.
+    """
+
+    id: str
+    code: str
+    begun: float
+    streams: list[tuple[str, str]] = field(default_factory=list)
+    displays: list[dict[str, Any]] = field(default_factory=list)
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+    result: str | None = None
+    updates: list[float] = field(default_factory=list)
+    states: list[dict[str, Any]] = field(default_factory=list)
+    error: CellError | None = None
+    seconds: float = float("inf")
+
+    @property
+    def over(self) -> bool:
+        return self.seconds < float("inf")
+
+    def text(self, name: str = "stdout") -> str:
+        """All that was written to a stream."""
+        return plain("".join(text for stream, text in self.streams if stream == name))
+
+    @property
+    def html(self) -> str:
+        """The HTML that the displays of the cell show by now."""
+        return "\n".join(data.get("text/html", "") for data in self.shown.values())
+
+    def check(self) -> Outcome:
+        """This outcome, of a cell that has not failed.
+
+        Raises:
+            AssertionError: it has.
+        """
+        assert self.error is None, f"{self.code}\n{self.error.traceback}"
+        return self
+
+
+class Kernel:
+    """A kernel of its own process, with `%load_ext scoop` to be run in it by the test.
+
+    Args:
+        folder: where it runs, and where IPython keeps its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        environment = dict(os.environ, IPYTHONDIR=str(folder / "ipython"))
+        # Where it finds this one, ipykernel does not capture what children print.
+        environment.pop("PYTEST_CURRENT_TEST", None)
+        # With keys: without, ipykernel warns at each start that others may listen.
+        self.manager = KernelManager(config=Config({"KernelManager": {"transport_encryption": "auto"}}))
+        self.manager.start_kernel(cwd=str(folder), env=environment)
+        self._cells: dict[str, Outcome] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        self.client: BlockingKernelClient = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    @property
+    def pid(self) -> int:
+        pid: int = self.manager.provisioner.pid
+        return pid
+
+    @property
+    def cells(self) -> list[Outcome]:
+        """All cells since the start."""
+        return list(self._cells.values())
+
+    # ---- cells -------------------------------------------------------------------------------------------------
+
+    def begin(self, code: str) -> Outcome:
+        """Have a cell run; what it gives arrives in `until`."""
+        begun = time.monotonic()
+        cell = Outcome(self.client.execute(code), code, begun)
+        self._cells[cell.id] = cell
+        return cell
+
+    def run(self, code: str, seconds: float = 30.0) -> Outcome:
+        """Run a cell to its end.
+
+        Raises:
+            AssertionError: it did not end within so many seconds.
+        """
+        return self.finish(self.begin(code), seconds)
+
+    def finish(self, cell: Outcome, seconds: float = 30.0) -> Outcome:
+        """Wait for the end of a cell that was begun."""
+        self.until(lambda: cell.over, seconds)
+        return cell
+
+    def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+        """Take what the kernel sends until the condition is true.
+
+        Raises:
+            AssertionError: it was not, within so many seconds.
+        """
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"still not so after {seconds:g} s; so far: {self.cells[-1]}"
+            try:
+                self._take(self.client.get_iopub_msg(timeout=0.02))
+            except queue.Empty:
+                continue
+
+    def interrupt(self, cell: Outcome, seconds: float = 10.0) -> float:
+        """Press the stop button; how many seconds later the cell is over."""
+        pressed = time.monotonic()
+        self.manager.interrupt_kernel()
+        self.finish(cell, seconds)
+        return time.monotonic() - pressed
+
+    def complete(self, code: str) -> list[str]:
+        """What the kernel offers at the end of this code."""
+        reply = self.client.complete(code, len(code), reply=True, timeout=20)
+        matches: list[str] = reply["content"]["matches"]
+        return matches
+
+    def _take(self, message: dict[str, Any]) -> None:
+        parent, kind, content = message["parent_header"], message["header"]["msg_type"], message["content"]
+        cell = self._cells.get(parent.get("msg_id", ""))
+        if cell is None:
+            # Whatever a cell gives must say which cell that is.
+            assert parent.get("msg_type") in _REQUESTS or kind in ("status", "iopub_welcome"), message
+            return
+        elapsed = time.monotonic() - cell.begun
+        match kind:
+            case "stream":
+                cell.streams.append((content["name"], content["text"]))
+            case "display_data":
+                cell.displays.append(content["data"])
+                key = content.get("transient", {}).get("display_id", f"display {len(cell.displays)}")
+                cell.shown[key] = content["data"]
+            case "update_display_data":
+                key = content["transient"]["display_id"]
+                owner = next((c for c in self._cells.values() if key in c.shown), None)
+                assert owner is not None, f"an update of {key}, which was never displayed"
+                owner.shown[key] = content["data"]
+            case "execute_result":
+                cell.result = content["data"]["text/plain"]
+            case "comm_msg" if content["data"].get("method") == "update":
+                cell.updates.append(elapsed)
+                cell.states.append(content["data"]["state"])
+            case "error":
+                cell.error = CellError(content["ename"], content["evalue"], plain("\n".join(content["traceback"])))
+            case "status" if content["execution_state"] == "idle":
+                cell.seconds = elapsed
+
+    # ---- the end -----------------------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """As the button does."""
+        self.client.stop_channels()
+        self._cells.clear()
+        self.manager.restart_kernel()
+        self._connect()
+
+    def kill(self) -> None:
+        """Have it die without a word."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Shut it down, as the notebook's server does, or clean up behind one that has died."""
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel(now=not self.manager.is_alive())
+        self.manager.cleanup_resources()
+        self.manager.context.destroy(linger=0)
