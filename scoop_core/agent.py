@@ -16,6 +16,7 @@ import psutil
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.link import Link
+from scoop_core.processes import kill_group
 
 #: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
 USAGE_SECONDS = 1.0
@@ -62,6 +63,7 @@ class Agent:
 
     def __init__(self, connection: Connection, server: socket.socket) -> None:
         self._server = server
+        self._server_pid = os.getppid()
         self._workers: dict[int, psutil.Process] = {}
         self._observed = 0.0  # until when somebody watches
         self._looked = 0.0
@@ -80,6 +82,10 @@ class Agent:
             elif isinstance(order, Gone):
                 self._workers.pop(order.number, None)
                 self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak))
+
+        if os.getppid() != self._server_pid:  # killed: it can't end its workers with all that these have started
+            for process in self._workers.values():
+                kill_group(process.pid)
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Spawn):

@@ -12,7 +12,7 @@ from scoop_core.broker_state import BrokerState, Send
 from scoop_core.config import Launch
 from scoop_core.files import remove_pool
 from scoop_core.link import Hub
-from scoop_core.processes import open_pid
+from scoop_core.processes import kill_group, open_pid
 
 
 class Broker:
@@ -49,6 +49,7 @@ class Broker:
             deadline = state.deadline()
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
+                self._kill_workers()
                 break
             for fd in ended:
                 self._hub.unwatch(fd)
@@ -65,6 +66,12 @@ class Broker:
                 self._hub.send(peer, m.Stop(), [])
         self._hub.close()
         remove_pool(self._connection)  # the fork server does that too, if it is still there
+
+    def _kill_workers(self) -> None:
+        """The fork server was killed. So are its workers then, but not what these have started."""
+        for worker in self.state.workers.values():
+            if worker.agent and worker.pid and worker.host == self._host:
+                kill_group(worker.pid)
 
     def _watch(self, peer: str, hello: m.Hello) -> None:
         """Notice the end of a root, or of a program that is a worker itself."""

@@ -184,6 +184,7 @@ class BrokerState:
         self.garbage = 0  # messages that did not decode
         self.stopping = False
         self._spawned = range(0)  # numbers of all workers that agents were ever told to start
+        self._claims: dict[str, Root] = {}  # roots with jobs that have, or had, waiting spans
         self._idle: dict[str, None] = {}  # workers with nothing to run, the longest idle first
         self._patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
         self._watchers: dict[tuple[str, int], m.Watch] = {}
@@ -252,6 +253,7 @@ class BrokerState:
         if role == "root":
             self._disown(peer, now)
             self.roots.pop(peer, None)
+            self._claims.pop(peer, None)
             self.tree.root_lost(peer)
             del self.peers[peer]
         elif role == "worker" and not self.workers[peer].agent:
@@ -310,8 +312,8 @@ class BrokerState:
         """The account of a root (a worker has one too: it may be a program); it starts level with the others."""
         root = self.roots.get(name)
         if root is None:
-            active = [r.used for r in self.roots.values() if r.ready]
-            root = self.roots[name] = Root(name, used=min(active, default=0.0))
+            least = min((r.used for r in self._claims.values()), default=0.0)
+            root = self.roots[name] = Root(name, used=least)
             self.tree.root_found(name)
         return root
 
@@ -374,6 +376,7 @@ class BrokerState:
         self._patience = {k: t for k, t in self._patience.items() if k[0] != name}
         self._disown(name, now)
         self.roots.pop(name, None)
+        self._claims.pop(name, None)
         self.tree.root_lost(name)
         self.tree.worker_lost(name)
         for piece in worker.pieces():
@@ -508,7 +511,8 @@ class BrokerState:
             return
         root = self._root(job.spec.root)
         if not root.ready:  # it had nothing to do for a while: no credit for that
-            root.used = max(root.used, min((r.used for r in self.roots.values() if r.ready), default=root.used))
+            root.used = max(root.used, min((r.used for r in self._claims.values()), default=root.used))
+            self._claims[root.name] = root
         jobs = root.ready.setdefault(job.spec.priority, deque())
         # Tasks of tasks go first: somebody in the pool waits for them.
         (jobs.append if job.owner == root.name else jobs.appendleft)(job)
@@ -628,11 +632,10 @@ class BrokerState:
             if worker.own[0].waiting:
                 return worker.own[0]
             worker.own.popleft().listed = False
-        chosen: Root | None = None
-        for root in self.roots.values():
-            if root.ready and (chosen is None or root.used < chosen.used):
-                chosen = root
-        while chosen is not None and chosen.ready:
+        if not self._claims:
+            return None
+        chosen = min(self._claims.values(), key=lambda root: root.used)
+        while chosen.ready:
             priority = max(chosen.ready) if len(chosen.ready) > 1 else next(iter(chosen.ready))
             jobs = chosen.ready[priority]
             if jobs[0].waiting:
@@ -640,9 +643,8 @@ class BrokerState:
             jobs.popleft().listed = False
             if not jobs:
                 del chosen.ready[priority]
-            if not chosen.ready:
-                return self._choose(worker)
-        return None
+        del self._claims[chosen.name]
+        return self._choose(worker)
 
     def _assign(self, worker: Worker, job: Job, now: float) -> None:
         """Cut a piece from the job's first waiting span, and send it."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import signal
 from threading import current_thread, main_thread
 from typing import Any
 
-# Without the conversions to enums, which would cost more than a small task.
-_get: Any = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_set: Any = getattr(signal.signal, "__wrapped__", signal.signal)
+# The functions behind those of `signal`, which convert to enums and back: that would cost as much as a small task.
+_get: Any = _signal.getsignal
+_set: Any = _signal.signal
+_SIGINT = int(signal.SIGINT)
 
 
 class Shield:
@@ -26,15 +28,15 @@ class Shield:
 
     def __enter__(self) -> Shield:
         if self._needed:
-            previous = _get(signal.SIGINT)
+            previous = _get(_SIGINT)
             if callable(previous):
                 self._previous = previous
-                _set(signal.SIGINT, self._strike)
+                _set(_SIGINT, self._strike)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._previous is not None:
-            _set(signal.SIGINT, self._previous)
+            _set(_SIGINT, self._previous)
             if self._struck:
                 self._struck = False
                 self._previous(signal.SIGINT, None)
