@@ -63,7 +63,7 @@ class Agent:
 
     def __init__(self, connection: Connection, server: socket.socket) -> None:
         self._server = server
-        self._server_pid = os.getppid()
+        self._told = False  # to stop
         self._workers: dict[int, psutil.Process] = {}
         self._observed = 0.0  # until when somebody watches
         self._looked = 0.0
@@ -82,8 +82,7 @@ class Agent:
             elif isinstance(order, Gone):
                 self._workers.pop(order.number, None)
                 self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak))
-
-        if os.getppid() != self._server_pid:  # killed: it can't end its workers with all that these have started
+        if not self._told:  # the broker was killed, and perhaps the fork server too: then nobody else does this
             for process in self._workers.values():
                 kill_group(process.pid)
 
@@ -95,6 +94,7 @@ class Agent:
         elif isinstance(message, m.Observe):
             self._observed = time.monotonic() + message.seconds
         elif isinstance(message, m.Stop):
+            self._told = True
             self._lose()
 
     def _lose(self) -> None:

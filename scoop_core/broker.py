@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from scoop_core import messages as m
-from scoop_core.broker_state import BrokerState, Send
+from scoop_core.broker_state import BrokerState
 from scoop_core.config import Launch
 from scoop_core.files import remove_pool
+from scoop_core.ledger import Send
 from scoop_core.link import Hub
 from scoop_core.processes import kill_group, open_pid
 

@@ -9,152 +9,26 @@ span, in a piece that a worker holds, or over.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import CANCEL_GRACE, PARKED_SUSPICION, PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.ledger import Chunk, Function, Job, Piece, Root, Send, Span, Worker
 from scoop_core.task_tree import TaskTree
+from scoop_core.watchers import Watchers
 
 #: Functions that no job uses any more and that are kept all the same, for the next call of the same.
 SPARE_FUNCTIONS = 32
-#: A watcher gets at most a picture in this many seconds.
-PICTURE_SECONDS = 0.1
-#: ... and one in this many when nothing has changed, so that it knows that the pool is alive.
-QUIET_SECONDS = 1.0
+#: While somebody watches, agents are told again and again to look at their workers for so many seconds.
+OBSERVE_SECONDS = 4.0
 #: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
 WORTH_SHARING = 0.001
 #: How long a task is taken to last while nothing is known of its function, for the shares of roots. In seconds.
 GUESS = 0.001
-
-
-@dataclass(slots=True)
-class Send:
-    """An instruction: send this to that peer."""
-
-    to: str
-    header: m.Header
-    frames: m.Frames = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Span:
-    """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `_suspect`)."""
-
-    lo: int
-    hi: int
-    deaths: float = 0.0
-
-
-@dataclass(slots=True)
-class Chunk:
-    """The arguments of tasks [lo, hi), as their owner packed them; kept until all of these are over."""
-
-    lo: int
-    hi: int
-    form: str
-    parcel: m.Parcel
-    frames: m.Frames
-    left: int
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """Tasks with one function and one owner."""
-
-    owner: str
-    number: int
-    spec: m.Spec
-    chunks: list[Chunk] = field(default_factory=list)
-    waiting: deque[Span] = field(default_factory=deque)
-    queued: int = 0  # tasks in `waiting`
-    left: int = 0  # tasks that are not over
-    closed: bool = False
-    listed: bool = False  # stands among the ready ones of its root
-
-    def chunk(self, index: int) -> Chunk:
-        return self.chunks[bisect_right(self.chunks, index, key=lambda c: c.lo) - 1]
-
-
-@dataclass(slots=True)
-class Piece:
-    """Tasks [lo, hi) that one worker holds."""
-
-    seq: int
-    job: Job
-    lo: int
-    hi: int
-    deaths: float
-    cancelled: list[tuple[int, int]] = field(default_factory=list)  # spans; the worker has been told
-
-    def parts(self, lo: int, hi: int) -> Iterator[tuple[int, int, bool]]:
-        """[lo, hi) cut up: (lo, hi, whether it was cancelled), in order."""
-        for a, b in sorted(self.cancelled):
-            a, b = max(a, lo), min(b, hi)
-            if a < b:
-                if lo < a:
-                    yield lo, a, False
-                yield a, b, True
-                lo = b
-        if lo < hi:
-            yield lo, hi, False
-
-
-@dataclass(slots=True, eq=False)
-class Worker:
-    """One worker, as the broker sees it."""
-
-    name: str
-    number: int
-    pid: int
-    host: str
-    agent: str
-    state: str = "starting"  # starting, idle, busy, stopped
-    seq: int = 0  # of the last piece it was given
-    held: dict[int, Piece] = field(default_factory=dict)
-    parked: dict[int, Piece] = field(default_factory=dict)  # begun, but waiting for other tasks
-    awake: bool = False  # a result came for one of the parked ones since
-    occupied: bool = False  # runs tasks of its own
-    rich: bool = False  # has tasks of its own to share
-    asked: bool = False  # for its share, and has not answered yet
-    asked_at: int = 0  # `seq` when it was last asked
-    spent: bool = False  # had nothing to share when it was last asked
-    retiring: bool = False
-    known: set[bytes] = field(default_factory=set)  # functions
-    own: deque[Job] = field(default_factory=deque)  # jobs that must run here and nowhere else
-    task: str = ""
-    since: float = 0.0
-    busy: float = 0.0
-    done: int = 0
-    cpu: float = 0.0
-    memory: int = 0
-    rates: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
-
-    def pieces(self) -> Iterator[Piece]:
-        yield from self.parked.values()
-        yield from self.held.values()
-
-
-@dataclass(slots=True, eq=False)
-class Root:
-    """A program that tasks are run for. Fair shares are kept by what it has `used`, in seconds of work."""
-
-    name: str
-    used: float = 0.0
-    ready: dict[int, deque[Job]] = field(default_factory=dict)  # priority: jobs that have waiting spans
-
-
-@dataclass(slots=True)
-class Function:
-    """A pickled function, the jobs that use it, and how long its tasks take."""
-
-    parcel: m.Parcel
-    frames: m.Frames
-    jobs: int = 0
 
 
 class BrokerState:
@@ -187,9 +61,8 @@ class BrokerState:
         self._claims: dict[str, Root] = {}  # roots with jobs that have, or had, waiting spans
         self._idle: dict[str, None] = {}  # workers with nothing to run, the longest idle first
         self._patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
-        self._watchers: dict[tuple[str, int], m.Watch] = {}
-        self._seen: dict[tuple[str, int, str], tuple[int, float]] = {}  # watcher: version and time of its picture
-        self._observed = 0.0
+        self.watchers = Watchers()
+        self._observed = 0.0  # until when agents send what their workers use
         self._out: list[Send] = []
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: self._open, m.Extend: self._extend, m.Cancel: self._cancel, m.CancelRun: self._cancel_run,
@@ -216,7 +89,7 @@ class BrokerState:
 
     def tick(self, now: float) -> list[Send]:
         """Do what is due: see `deadline`."""
-        if not self._patience and not self._watchers:
+        if not self._patience and not self.watchers:
             return []
         for (name, seq), until in list(self._patience.items()):
             if until <= now:
@@ -224,28 +97,20 @@ class BrokerState:
                 worker = self.workers.get(name)
                 if worker and (seq in worker.held or seq in worker.parked) and worker.agent:
                     self._send(worker.agent, m.Kill(worker.number))
-        for key, watch in list(self._watchers.items()):
-            version, last = self._seen.get((key[0], watch.run, watch.root), (-1, 0.0))
-            fresh = PICTURE_SECONDS if version != self.tree.version else QUIET_SECONDS
-            if last + fresh <= now:
-                del self._watchers[key]
-                self._seen[key[0], watch.run, watch.root] = (self.tree.version, now)
-                self._send(key[0], m.Answer(watch.number, self.picture(now, watch.root, watch.run)))
-                if self._observed < now:
-                    self._observed = now + 2.0
-                    for agent in self.agents:
-                        self._send(agent, m.Observe(4.0))
+        for peer, watch in self.watchers.due(self.tree.version, now):
+            self._send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run)))
+            if self._observed < now:
+                self._observed = now + OBSERVE_SECONDS / 2
+                for agent in self.agents:
+                    self._send(agent, m.Observe(OBSERVE_SECONDS))
         return self._take()
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
-        if not self._patience and not self._watchers:
+        if not self._patience and not self.watchers:
             return None
-        times = list(self._patience.values())
-        for key, watch in self._watchers.items():
-            version, last = self._seen.get((key[0], watch.run, watch.root), (-1, 0.0))
-            times.append(last + (PICTURE_SECONDS if version != self.tree.version else QUIET_SECONDS))
-        return min(times, default=None)
+        times = [*self._patience.values(), self.watchers.deadline(self.tree.version)]
+        return min(time for time in times if time is not None)
 
     def leave(self, peer: str, now: float) -> list[Send]:
         """A root or a worker without an agent is gone (its connection ended)."""
@@ -258,8 +123,7 @@ class BrokerState:
             del self.peers[peer]
         elif role == "worker" and not self.workers[peer].agent:
             self._bury(self.workers[peer], status=0, begun=0, peak=0, now=now)
-        self._watchers = {k: w for k, w in self._watchers.items() if k[0] != peer}
-        self._seen = {k: v for k, v in self._seen.items() if k[0] != peer}
+        self.watchers.leave(peer)
         return self._take()
 
     def _send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
@@ -859,7 +723,7 @@ class BrokerState:
         self._send(peer, m.Answer(message.number, value))
 
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:
-        self._watchers[peer, message.number] = message
+        self.watchers.add(peer, message)
 
     def picture(self, now: float, root: str = "", run: int = -1) -> dict[str, Any]:
         """The pool and its task tree as plain data, for the panel and the CLI."""

@@ -63,7 +63,7 @@ class WorkerLost(TaskFailed):
         # All four go to Exception's args, so that the error survives pickling.
         super().__init__(task, status, peak, deaths)
         self.task = task
-        self.signal = signal.Signals(-status).name if status < 0 else None
+        self.signal = _signal_name(-status) if status < 0 else None
         self.exitcode = status if status >= 0 else None
         self.peak = peak
         self.deaths = deaths
@@ -78,6 +78,13 @@ class WorkerLost(TaskFailed):
             f"{workers} while running {self.task!r} (the last one: {how}, peak memory "
             f"{self.peak / 2**20:.0f} MiB).{hint} The task was given up; all others go on."
         )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have none
+        return f"signal {number}"
 
 
 class RemoteTraceback(Exception):

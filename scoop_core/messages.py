@@ -389,4 +389,4 @@ _decoder = msgspec.msgpack.Decoder(Message)
 encode = _encoder.encode
 decode = _decoder.decode
 #: What `decode` raises for bytes that are no message.
-BadMessage = (msgspec.ValidationError, msgspec.DecodeError)
+BadMessage = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -220,8 +220,12 @@ class Peer(ABC):
                 "Start a new one, and submit again what was pending."
             )
         )
-        if not is_running(self.connection):  # perhaps nobody else is left who would take away its files
-            remove_pool(self.connection)
+        end = time.monotonic() + 0.2  # the system needs a moment to close all that a dead process had open
+        while is_running(self.connection):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.01)
+        remove_pool(self.connection)  # perhaps nobody else is left who would
 
     def fail(self, error: BaseException) -> None:
         """All that is pending, and whatever is asked from now on, fails with this."""

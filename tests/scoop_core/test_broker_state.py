@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoop_core import messages as m
-from scoop_core.broker_state import PICTURE_SECONDS, QUIET_SECONDS, SPARE_FUNCTIONS, BrokerState, Send
+from scoop_core.broker_state import SPARE_FUNCTIONS, BrokerState
 from scoop_core.config import CANCEL_GRACE, PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.ledger import Send
+from scoop_core.watchers import PICTURE_SECONDS, QUIET_SECONDS
 from tests.scoop_core.simulation import simulate
 
 H = TypeVar("H", bound=m.Header)

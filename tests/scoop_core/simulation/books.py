@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from scoop_core import messages as m
-from scoop_core.broker_state import BrokerState, Job, Piece, Send
+from scoop_core.broker_state import BrokerState
+from scoop_core.ledger import Job, Piece, Send
 
 
 class Books:

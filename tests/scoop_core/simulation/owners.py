@@ -95,7 +95,7 @@ class Peer:
         number = len(self.jobs) + 1
         spec = m.Spec(
             function.digest, function.name, root, run, place.group, place.parent,
-            function.retries, function.priority, worker,
+            function.retries, function.priority, worker, place.names,
         )  # fmt: skip
         job = self.jobs[number] = OwnedJob(self, number, function, spec)
         self.send(m.Open(number, spec, NOTHING))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scoop_core import messages as m
-from scoop_core.broker_state import BrokerState, Send
+from scoop_core.broker_state import BrokerState
+from scoop_core.ledger import Send
 from tests.scoop_core.simulation.books import Books
 from tests.scoop_core.simulation.owners import Function, Peer, Root
 from tests.scoop_core.simulation.workers import Worker

@@ -420,7 +420,7 @@ class Worker(Peer):
         self.state.begun[assign.seq] = piece
         self.begun = assign.seq
         spec = assign.spec
-        place = Place(spec.group, spec.parent, ((spec.name, spec.group),))
+        place = Place(spec.group, spec.parent, spec.path)
         self.context = self.group(spec.root, spec.run, place, spec.name)
         self.running = piece
         piece.since = self.sim.now

@@ -1,0 +1,140 @@
+"""The shelf: who may read it, what happens when it is full, and what is left."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scoop_core.messages import Segment
+from scoop_core.store import THRESHOLD, Shelf, remove, shared_memory
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(str(tmp_path), "w0")
+
+
+def large(fill: bytes = b"a") -> memoryview:
+    return memoryview(fill * THRESHOLD)
+
+
+def put(shelf: Shelf, buffer: memoryview) -> Segment:
+    segment = shelf.put(buffer)
+    assert segment is not None
+    return segment
+
+
+def test_what_is_put_there_can_be_had_in_another_process(shelf: Shelf, tmp_path: Path) -> None:
+    segment = put(shelf, large())
+    assert segment.size == THRESHOLD
+    other = Shelf(str(tmp_path), "w1")
+    with other.get(segment, take=False, writable=False) as mapped:
+        assert mapped[:] == large()
+
+
+def test_nobody_else_may_read_it(shelf: Shelf, tmp_path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        segment = put(shelf, large())
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / segment.name).stat().st_mode) == 0o600
+
+
+def test_names_tell_the_owner_and_are_not_to_be_guessed(shelf: Shelf) -> None:
+    names = {put(shelf, large()).name for _ in range(20)}
+    assert len(names) == 20
+    assert all(name.startswith("w0-") and len(name) >= 16 for name in names)
+
+
+def test_small_buffers_travel(shelf: Shelf, tmp_path: Path) -> None:
+    assert shelf.put(large()[1:]) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_kind_of_numbers_can_be_put_there(shelf: Shelf) -> None:
+    doubles = memoryview(bytes(THRESHOLD)).cast("d")
+    assert put(shelf, doubles).size == THRESHOLD
+
+
+def test_who_may_write_to_it_changes_only_its_own_view(shelf: Shelf) -> None:
+    segment = put(shelf, large())
+    with shelf.get(segment, take=False, writable=True) as mine, shelf.get(segment, False, False) as other:
+        mine[0] = ord("b")
+        assert mine[0] == ord("b")
+        assert other[0] == ord("a")
+
+
+def test_who_may_only_read_it_cannot_write(shelf: Shelf) -> None:
+    with shelf.get(put(shelf, large()), take=False, writable=False) as mapped, pytest.raises(TypeError):
+        mapped[0] = 1
+
+
+def test_what_is_taken_is_gone_and_holds_neither_a_file_nor_a_descriptor(shelf: Shelf, tmp_path: Path) -> None:
+    segment = put(shelf, large())
+    descriptors = len(os.listdir("/proc/self/fd"))
+    taken = shelf.get(segment, take=True, writable=True)
+    assert taken == large()
+    assert list(tmp_path.iterdir()) == []
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_who_has_mapped_it_keeps_it_when_it_is_discarded(shelf: Shelf, tmp_path: Path) -> None:
+    segment = put(shelf, large())
+    with shelf.get(segment, take=False, writable=False) as mapped:
+        shelf.discard(segment)
+        shelf.discard(segment)
+        assert list(tmp_path.iterdir()) == []
+        assert mapped[:] == large()
+
+
+def test_what_is_gone_is_missed_at_once(shelf: Shelf) -> None:
+    with pytest.raises(FileNotFoundError):
+        shelf.get(Segment("w0-none", 5), take=False, writable=False)
+
+
+def test_a_tenth_of_the_memory_is_left_to_others(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def room(free: int) -> Callable[[Any], Any]:
+        return lambda folder: SimpleNamespace(f_bavail=free, f_frsize=THRESHOLD, f_blocks=100)
+
+    monkeypatch.setattr(os, "statvfs", room(10))
+    assert shelf.put(large()) is None
+    monkeypatch.setattr(os, "statvfs", room(11))
+    assert shelf.put(large()) is not None
+
+
+def test_when_others_fill_it_up_nothing_is_left_half_written(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def full(fd: int, data: memoryview) -> int:
+        if len(data) < THRESHOLD:
+            raise OSError(28, "No space left on device")
+        return write(fd, data[:1000])
+
+    monkeypatch.setattr(os, "write", full)
+    assert shelf.put(large()) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_folder_everything_travels(tmp_path: Path) -> None:
+    assert Shelf(str(tmp_path / "none"), "w0").put(large()) is None
+
+
+def test_a_whole_shelf_is_taken_away(shelf: Shelf, tmp_path: Path) -> None:
+    put(shelf, large())
+    remove(str(tmp_path))
+    assert not tmp_path.exists()
+    remove(str(tmp_path))
+
+
+def test_there_is_shared_memory_where_it_can_be_written_to() -> None:
+    memory = shared_memory()
+    assert memory is None or os.access(memory, os.W_OK)
