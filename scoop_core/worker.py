@@ -15,14 +15,14 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from mmap import mmap
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from scoop_core import messages as m
+from scoop_core.calls import Interrupted, Interrupter, Lot, calls, raised, raiser, run_many, run_one
 from scoop_core.config import FLUSH_SECONDS, Connection
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
@@ -30,7 +30,7 @@ from scoop_core.future import Batch, Future
 from scoop_core.jobs import MapJob
 from scoop_core.output import Outputs
 from scoop_core.owner import Options, chunks
-from scoop_core.payload import Packed, explain_result, first_line, function_name
+from scoop_core.payload import explain_result, first_line, function_name
 from scoop_core.peer import DEFAULT, Peer
 from scoop_core.processes import end_group
 from scoop_core.program import Program
@@ -46,54 +46,6 @@ BEAT = 256
 WORTH = 0.001
 _HERE = str(Path(__file__).parent)
 _now = time.perf_counter
-
-
-class Interrupted(KeyboardInterrupt):
-    """Raised in a task that was cancelled; ends its whole fiber."""
-
-
-class Lot(Stretch):
-    """Tasks [lo, hi) of a map that the worker keeps for itself."""
-
-    def __init__(
-        self, job: MapJob, lo: int, arguments: Sequence[Any], form: str, call: Any, group: GroupCount
-    ) -> None:
-        super().__init__(lo, lo + len(arguments))
-        self.job = job
-        self.arguments = arguments
-        self.form = form
-        self.function = call
-        self._group = group
-
-
-# These two are where a task may be interrupted at any moment: all other code of the engine is left alone (see
-# `Worker._strike`).
-
-
-def _run_one(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return function(*args, **kwargs)
-
-
-def _run_many(out: list[Any], results: Iterator[Any]) -> None:
-    out.extend(results)
-
-
-def _run_sealed(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    try:
-        return function(*args, **kwargs)
-    except StopIteration as error:
-        raise _Stopped from error
-
-
-_USER_CODE = frozenset({_run_one.__code__, _run_many.__code__, _run_sealed.__code__})
-
-
-class _Stopped(Exception):
-    """The cause is a StopIteration of a task, which would end the loop over its neighbours."""
-
-
-def _unsealed(error: BaseException) -> BaseException:
-    return error.__cause__ or error if type(error) is _Stopped else error
 
 
 class Worker(Peer):
@@ -136,7 +88,7 @@ class Worker(Peer):
         self._ticking = False  # the duty will be done again soon
         self._beat = BEAT
         self._running: Stretch | None = None
-        self._target: Fiber | None = None  # to be interrupted
+        self._interrupter = Interrupter(self.fibers, self._main)
         self._deadlines: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._started = _now()
@@ -152,7 +104,7 @@ class Worker(Peer):
         self._outputs = Outputs(f"w{number}", self._post, lambda: self.context) if forward else None
         super().__init__(connection, f"w{number}", program, lifeline, shielded=origin)
         if not origin:
-            signal.signal(signal.SIGINT, self._strike)
+            signal.signal(signal.SIGINT, self._interrupter.strike)
         self.hello("worker", number)
 
     def run(self) -> None:
@@ -457,7 +409,7 @@ class Worker(Peer):
         self._news = self._own_news = True
         began = _now()
         try:
-            result = _run_one(function, args, kwargs)
+            result = run_one(function, args, kwargs)
         except Interrupted:
             group.cancelled += 1
             future._drop()
@@ -507,14 +459,16 @@ class Worker(Peer):
         try:
             while True:
                 try:
-                    _run_many(out, _calls(lot.function, lot.items, lot.form))
+                    run_many(out, calls(lot.function, lot.items, lot.form))
+                    if lot.swallowed(len(out)):
+                        raise StopIteration
                 except Interrupted:
                     group.cancelled += lot.hi - lot.lo - len(failures)
                     group.queued += count - (lot.hi - lot.lo)
                     lot.job.cancelled(lot.lo, lot.hi)
                     raise
-                except BaseException as raised:
-                    error = _unsealed(raised)
+                except BaseException as error:
+                    error = raised(error)
                     self._note_failure(group, error)
                     failures[lot.lo + len(out)] = error
                     out.append(None)
@@ -564,19 +518,21 @@ class Worker(Peer):
             piece.begin([None] * (piece.hi - piece.lo))
             broken = NotPicklable(f"{spec.name!r} can't be run here, it does not unpickle: {first_line(error)}")
             broken.__cause__ = error
-            function, form = _raiser(broken), "column"
+            function, form = raiser(broken), "column"
         else:
             form = assign.form
         try:
             while True:
                 try:
-                    _run_many(piece.out, _calls(function, piece.items, form))
+                    run_many(piece.out, calls(function, piece.items, form))
+                    if piece.swallowed(len(piece.out)):
+                        raise StopIteration
                 except Interrupted:
                     piece.cancelled = True
                     break
                 except BaseException as error:
                     index = piece.lo + len(piece.out)
-                    piece.failures.append(self.packer.pack_error(index, _unsealed(error)))
+                    piece.failures.append(self.packer.pack_error(index, raised(error)))
                     piece.out.append(None)
                     continue
                 if not piece.go_on():
@@ -644,8 +600,8 @@ class Worker(Peer):
         if self._outputs:
             self._outputs.flush()
         wait: float | None = None
-        if self._target is not None:  # it was not where it may be interrupted; try again
-            signal.pthread_kill(self._main, signal.SIGINT)
+        if self._interrupter.pending:  # it was not where it may be interrupted
+            self._interrupter.retry()
             wait = 0.01
         if self._news or isinstance(piece, Piece) or self.state.pending:
             if now - self._told >= FLUSH_SECONDS:
@@ -798,7 +754,7 @@ class Worker(Peer):
         if part:
             self.link.send(m.Dropped(message.seq, part[0], part[1]))
         if message.lo <= piece.lo + len(piece.out) < min(message.hi, piece.hi):
-            self._interrupt(lambda fiber: fiber.piece is piece)
+            self._interrupter.interrupt(lambda fiber: fiber.piece is piece)
 
     def _drop_run(self, root: str, run: int) -> None:
         """What this worker kept for itself of a run is cancelled."""
@@ -815,7 +771,7 @@ class Worker(Peer):
                     task.job.cancelled(task.lo, task.hi)
                 else:
                     task._drop()
-        self._interrupt(
+        self._interrupter.interrupt(
             lambda fiber: not isinstance(fiber.piece, Piece) and of_run(getattr(fiber.piece, "_group", None))
         )
         self._news = True
@@ -827,37 +783,10 @@ class Worker(Peer):
             lot._group.queued -= lot.hi - lot.lo
             lot._group.cancelled += lot.hi - lot.lo
         here = self.fibers.current
-        self._interrupt(lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job)
+        self._interrupter.interrupt(
+            lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job
+        )
         self._news = True
-
-    def _interrupt(self, chosen: Callable[[Fiber], bool]) -> None:
-        """Raise Interrupted in fibers, wherever they are."""
-        for fiber in list(self.fibers.all):
-            if not chosen(fiber):
-                continue
-            if fiber.parked:
-                self.fibers.ready.append((fiber, Interrupted()))
-            else:
-                self._target = fiber
-                signal.pthread_kill(self._main, signal.SIGINT)
-
-    def _strike(self, signum: int, frame: FrameType | None) -> None:
-        """Signal handler: interrupt the running task, if it is the one that is meant, and only in the user's code."""
-        target = self._target
-        if target is None:
-            return
-        if target.parked:
-            self._target = None
-            self.fibers.ready.append((target, Interrupted()))
-            return
-        if target.piece is None or (isinstance(target.piece, Piece) and target.piece.cancelled):
-            self._target = None
-            return
-        while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
-            frame = frame.f_back
-        if self.fibers.current is target and frame is not None and frame.f_code in _USER_CODE:
-            self._target = None
-            raise Interrupted
 
     def _retire(self) -> None:
         self._retiring = True
@@ -907,36 +836,9 @@ class Worker(Peer):
         if future._index < 0:
             waits = any(fiber.piece is future and fiber.parked for fiber in self.fibers.all)
             if waits:
-                self._interrupt(lambda fiber: fiber.piece is future)
+                self._interrupter.interrupt(lambda fiber: fiber.piece is future)
                 future._drop()
             return waits
         self.owner.cancel(future._job, future._index)
         self.link.flush()
         return True
-
-
-def _calls(function: Callable[..., Any], items: Any, form: str) -> Iterator[Any]:
-    """An iterator that calls the function with one item after the other, in C where that is possible."""
-    function = partial(_run_sealed, function)
-    if form in ("column", "range"):
-        return map(function, items)
-    if form == "rows":
-        return itertools.starmap(function, items)
-    if form == "calls":
-        return (_run_one(function, args, kwargs) for args, kwargs in items)
-    if form == "column+":
-        return (_run_one(function, (item.load(),), {}) for item in items)
-    if form == "rows+":
-        return (_run_one(function, item.load(), {}) for item in items)
-    return (_run_one(function, *_loaded(item)) for item in items)
-
-
-def _loaded(item: Any) -> Any:
-    return item.load() if type(item) is Packed else item
-
-
-def _raiser(error: BaseException) -> Callable[[Any], Any]:
-    def fail(_: Any) -> Any:
-        raise error
-
-    return fail

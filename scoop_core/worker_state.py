@@ -85,6 +85,11 @@ class Stretch:
             # The end may have been cut off since the caller looked.
             self.items = iter(items if len(items) == self.hi - self.lo else items[: self.hi - self.lo])
 
+    def swallowed(self, count: int) -> bool:
+        """Whether a task raised StopIteration: after `count` outcomes `items` stopped, yet one more had begun."""
+        with self.lock:
+            return self.lo + count + length_hint(self.items) + len(self.kept) < self.hi
+
     def go_on(self) -> bool:
         """After the end of `items`: whether there is more; `items` is that then."""
         with self.lock:

@@ -1,0 +1,136 @@
+"""How a worker calls the functions of tasks, one or many, and how these calls are interrupted."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from scoop_core.fibers import Fiber, Fibers
+from scoop_core.jobs import MapJob
+from scoop_core.payload import Packed
+from scoop_core.worker_state import GroupCount, Piece, Stretch
+
+_HERE = str(Path(__file__).parent)
+
+
+class Lot(Stretch):
+    """Tasks [lo, hi) of a map that the worker keeps for itself."""
+
+    def __init__(
+        self, job: MapJob, lo: int, arguments: Sequence[Any], form: str, call: Any, group: GroupCount
+    ) -> None:
+        super().__init__(lo, lo + len(arguments))
+        self.job = job
+        self.arguments = arguments
+        self.form = form
+        self.function = call
+        self._group = group
+
+
+# These two are where a task may be interrupted at any moment; all other code of the engine is left alone.
+
+
+def run_one(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a function."""
+    return function(*args, **kwargs)
+
+
+def run_many(out: list[Any], results: Iterator[Any]) -> None:
+    """Append results until there are no more, or one raises. (The loop runs in C.)
+
+    A task's own StopIteration looks like the end here: see `Stretch.swallowed`.
+    """
+    out.extend(results)
+
+
+_USER_CODE = frozenset({run_one.__code__, run_many.__code__})
+
+
+def calls(function: Callable[..., Any], items: Any, form: str) -> Iterator[Any]:
+    """An iterator that calls the function with one item after the other, in C where that is possible."""
+    if form in ("column", "range"):
+        return map(function, items)
+    if form == "rows":
+        return itertools.starmap(function, items)
+    if form == "calls":
+        return (run_one(function, args, kwargs) for args, kwargs in items)
+    if form == "column+":
+        return (run_one(function, (item.load(),), {}) for item in items)
+    if form == "rows+":
+        return (run_one(function, item.load(), {}) for item in items)
+    return (run_one(function, *(item.load() if type(item) is Packed else item)) for item in items)
+
+
+def raised(error: BaseException) -> BaseException:
+    """What the task raised: in a generator, a StopIteration becomes the cause of another error."""
+    cause = error.__cause__
+    return cause if type(error) is RuntimeError and isinstance(cause, StopIteration) else error
+
+
+def raiser(error: BaseException) -> Callable[[Any], Any]:
+    """A function that raises this, whatever it is called with."""
+
+    def fail(_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+class Interrupted(KeyboardInterrupt):
+    """Raised in a task that was cancelled; ends its whole fiber."""
+
+
+class Interrupter:
+    """Raises Interrupted in fibers: in the one that runs by a signal, in others when they would go on.
+
+    Args:
+        fibers: of this process.
+        main: the id of the thread that they run in.
+    """
+
+    def __init__(self, fibers: Fibers, main: int) -> None:
+        self._fibers = fibers
+        self._main = main
+        self._target: Fiber | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the running fiber could not be interrupted yet; `retry` then."""
+        return self._target is not None
+
+    def interrupt(self, chosen: Callable[[Fiber], bool]) -> None:
+        """Raise Interrupted in all fibers that are chosen."""
+        for fiber in list(self._fibers.all):
+            if not chosen(fiber):
+                continue
+            if fiber.parked:
+                self._fibers.ready.append((fiber, Interrupted()))
+            else:
+                self._target = fiber
+                self.retry()
+
+    def retry(self) -> None:
+        """Have the main thread look again."""
+        signal.pthread_kill(self._main, signal.SIGINT)
+
+    def strike(self, signum: int, frame: FrameType | None) -> None:
+        """Signal handler: interrupt the running task, if it is the one that is meant, and only in the user's code."""
+        target = self._target
+        if target is None:
+            return
+        if target.parked:
+            self._target = None
+            self._fibers.ready.append((target, Interrupted()))
+            return
+        if target.piece is None or (isinstance(target.piece, Piece) and target.piece.cancelled):
+            self._target = None
+            return
+        while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
+            frame = frame.f_back
+        if self._fibers.current is target and frame is not None and frame.f_code in _USER_CODE:
+            self._target = None
+            raise Interrupted
