@@ -11,24 +11,39 @@ from typing import Any
 
 from scoop_core.fibers import Fiber, Fibers
 from scoop_core.jobs import MapJob
+from scoop_core.owner import Options, Owner
 from scoop_core.payload import Packed
 from scoop_core.worker_state import GroupCount, Piece, Stretch
 
 _HERE = str(Path(__file__).parent)
 
 
+class KeptMap(MapJob):
+    """A map that was submitted on this worker, and that it keeps for itself until others are idle.
+
+    Args:
+        owner: of this process.
+        function: called for each task.
+        group: the account of the tasks.
+        options: for those that leave.
+    """
+
+    def __init__(self, owner: Owner, function: Callable[..., Any], group: GroupCount, options: Options) -> None:
+        super().__init__(owner)
+        self.function = function
+        self.group = group
+        self.options = options
+
+
 class Lot(Stretch):
     """Tasks [lo, hi) of a map that the worker keeps for itself."""
 
-    def __init__(
-        self, job: MapJob, lo: int, arguments: Sequence[Any], form: str, call: Any, group: GroupCount
-    ) -> None:
+    def __init__(self, job: KeptMap, lo: int, arguments: Sequence[Any], form: str) -> None:
         super().__init__(lo, lo + len(arguments))
         self.job = job
         self.arguments = arguments
         self.form = form
-        self.function = call
-        self._group = group
+        self._group = job.group
 
 
 # These two are where a task may be interrupted at any moment; all other code of the engine is left alone.

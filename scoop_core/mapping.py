@@ -31,37 +31,37 @@ class MapResult:
         as_completed: bool = False,
         more: Callable[[int], None] | None = None,
     ) -> None:
+        self._results = chain.from_iterable(_Batches(job, await_news, as_completed, more))
+
+    def __iter__(self) -> Iterator[Any]:
+        # The same for all who ask, so that loops and `next` may be mixed; it runs in C.
+        return self._results
+
+    def __next__(self) -> Any:
+        __tracebackhide__ = True
+        return next(self._results)
+
+
+class _Batches:
+    """The batches of a map, each as an iterator over its results; unlike a generator, it survives what it raises."""
+
+    def __init__(
+        self,
+        job: MapJob,
+        await_news: Callable[[MapJob, int], bool],
+        as_completed: bool,
+        more: Callable[[int], None] | None,
+    ) -> None:
         self._job = job
         self._await_news = await_news
         self._as_completed = as_completed
         self._more = more
         self._seen = 0  # how many outcomes were handed on, in whole batches
-        self._current: Iterator[Any] = iter(())
 
-    def __iter__(self) -> Iterator[Any]:
-        # All batches share what `__next__` uses, so both may be mixed; this one runs in C.
-        return chain(self._current, chain.from_iterable(self._batches())) if self._plain() else self
+    def __iter__(self) -> Iterator[Iterator[Any]]:
+        return self
 
-    def __next__(self) -> Any:
-        __tracebackhide__ = True
-        while True:
-            for value in self._current:
-                return value
-            self._current = self._advance()
-
-    def _plain(self) -> bool:
-        return self._more is None
-
-    def _batches(self) -> Iterator[Iterator[Any]]:
-        __tracebackhide__ = True
-        while True:
-            try:
-                self._current = self._advance()
-            except StopIteration:
-                return
-            yield self._current
-
-    def _advance(self) -> Iterator[Any]:
+    def __next__(self) -> Iterator[Any]:
         """The next batch; waits for it."""
         __tracebackhide__ = True
         job = self._job

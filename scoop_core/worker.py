@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from scoop_core import messages as m
-from scoop_core.calls import Interrupted, Interrupter, Lot, calls, raised, raiser, run_many, run_one
+from scoop_core.calls import Interrupted, Interrupter, KeptMap, Lot, calls, raised, raiser, run_many, run_one
 from scoop_core.config import FLUSH_SECONDS, Connection
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
@@ -211,24 +211,20 @@ class Worker(Peer):
 
     def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
         self._check()
-        job = MapJob(self.owner)
+        job = KeptMap(self.owner, function, self._kid(function), options)
         job.n = len(items)
-        job.function, job.group, job.options = function, self._kid(function), options  # type: ignore[attr-defined]
         job.retract = partial(self._retract, job)
         self._add_lots(job, 0, items, form)
         return job
 
     def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
+        assert isinstance(job, KeptMap)
         self._add_lots(job, job.sent, rows, "rows")
 
-    def _add_lots(self, job: MapJob, lo: int, items: Sequence[Any], form: str) -> None:
+    def _add_lots(self, job: KeptMap, lo: int, items: Sequence[Any], form: str) -> None:
         job.sent = lo + len(items)
-        group: GroupCount = job.group  # type: ignore[attr-defined]
-        group.queued += len(items)
-        lots = [
-            Lot(job, lo + start, part, form, job.function, group)  # type: ignore[attr-defined]
-            for start, part in chunks(items, self.size)
-        ]
+        job.group.queued += len(items)
+        lots = [Lot(job, lo + start, part, form) for start, part in chunks(items, self.size)]
         # The last lot first: idle workers take the oldest tasks, and this map will ask for its first lot first.
         for lot in reversed(lots):
             job.lots[lot.lo] = lot
@@ -459,7 +455,7 @@ class Worker(Peer):
         try:
             while True:
                 try:
-                    run_many(out, calls(lot.function, lot.items, lot.form))
+                    run_many(out, calls(lot.job.function, lot.items, lot.form))
                     if lot.swallowed(len(out)):
                         raise StopIteration
                 except Interrupted:
@@ -719,14 +715,14 @@ class Worker(Peer):
 
     def _export(self, lot: Lot, lo: int, arguments: Sequence[Any]) -> int:
         """Give tasks of a lot to the broker; how many went."""
-        job, group = lot.job, lot._group
+        job, group = lot.job, lot.job.group
         try:
             if job.number < 0:
-                packed = self.packer.pack_function(lot.function)
-                options: Options = job.options  # type: ignore[attr-defined]
-                self.owner.enroll(job, packed, self.owner.spec(packed, group.root, group.run, group.place, options))
+                packed = self.packer.pack_function(job.function)
+                spec = self.owner.spec(packed, group.root, group.run, group.place, job.options)
+                self.owner.enroll(job, packed, spec)
         except NotPicklable:
-            kept = Lot(job, lo, arguments, lot.form, lot.function, group)
+            kept = Lot(job, lo, arguments, lot.form)
             job.lots[lo] = kept
             self.state.pending[kept] = None
             return 0
