@@ -31,19 +31,24 @@ class MapResult:
         as_completed: bool = False,
         more: Callable[[int], None] | None = None,
     ) -> None:
-        self._results = chain.from_iterable(_Batches(job, await_news, as_completed, more))
+        self._job = job
+        self._batches = _Batches(job, await_news, as_completed, more)
+        self._results = chain.from_iterable(self._batches)
 
     def __iter__(self) -> Iterator[Any]:
         # The same for all who ask, so that loops and `next` may be mixed; it runs in C.
+        if self._batches.failed:  # a chain is at its end then
+            self._batches.failed = False
+            self._results = chain.from_iterable(self._batches)
         return self._results
 
     def __next__(self) -> Any:
         __tracebackhide__ = True
-        return next(self._results)
+        return next(iter(self))
 
 
 class _Batches:
-    """The batches of a map, each as an iterator over its results; unlike a generator, it survives what it raises."""
+    """The batches of a map, each as an iterator over its results."""
 
     def __init__(
         self,
@@ -57,11 +62,22 @@ class _Batches:
         self._as_completed = as_completed
         self._more = more
         self._seen = 0  # how many outcomes were handed on, in whole batches
+        self.failed = False  # the last step raised, and there may be more
 
     def __iter__(self) -> Iterator[Iterator[Any]]:
         return self
 
     def __next__(self) -> Iterator[Any]:
+        __tracebackhide__ = True
+        try:
+            return self._advance()
+        except StopIteration:
+            raise
+        except BaseException:
+            self.failed = True
+            raise
+
+    def _advance(self) -> Iterator[Any]:
         """The next batch; waits for it."""
         __tracebackhide__ = True
         job = self._job

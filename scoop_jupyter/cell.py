@@ -27,10 +27,8 @@ def run_code(shell: InteractiveShell, head: str, source: str, seconds: float | N
         BaseException: what the code raised; its traceback begins in the cell.
     """
     text = shell.transform_cell(source)
-    # Not `shell.execution_count`, which newer IPythons count up before the cell runs.
-    number = getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
     # Lines are numbered as the notebook numbers them.
-    name = shell.compile.cache(f"{head}\n{text}", number, raw_code=f"{head}\n{source}")
+    name = shell.compile.cache(f"{head}\n{text}", cell_number(shell), raw_code=f"{head}\n{source}")
     # IPython's, because this module's own __future__ imports are not the cell's; it takes trees too.
     compiler: Any = shell.compile
     last: ast.stmt | None = None
@@ -51,6 +49,13 @@ def run_code(shell: InteractiveShell, head: str, source: str, seconds: float | N
     except BaseException as error:
         _show_from(shell, error, name)
         raise
+
+
+def cell_number(shell: InteractiveShell) -> int:
+    """The number of the cell that runs."""
+    # Not `shell.execution_count`, which newer IPythons count up before the cell runs.
+    number: int = getattr(shell.displayhook.exec_result, "execution_count", None) or shell.execution_count
+    return number
 
 
 def _show_from(shell: InteractiveShell, error: BaseException, name: str) -> None:

@@ -13,7 +13,7 @@ import scoop
 from scoop import futures, shared
 from scoop_core.errors import ScoopError
 from scoop_core.owner import Options
-from scoop_jupyter.cell import CellTimeout, execute_there, run_code
+from scoop_jupyter.cell import CellTimeout, cell_number, execute_there, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
@@ -123,7 +123,7 @@ class ScoopMagics(Magics):
             raise UsageError("%scoop each: which statement?")
         assert self.shell is not None
         client = self.notebook.ensure()
-        name = self.shell.compile.cache(source, self.shell.execution_count)
+        name = f"Cell In[{cell_number(self.shell)}]"
         workers = [row["name"] for row in client.picture()["workers"] if row["state"] not in ("starting", "stopped")]
         asked = [
             (worker, client.submit(execute_there, (source, name), {}, Options(retries=0, worker=worker)))

@@ -22,6 +22,9 @@ class Hub:
     """
 
     def __init__(self, connection: Connection, server_secret: str | None) -> None:
+        guarded = connection.secrets is not None and server_secret is not None
+        if not guarded and not connection.address.startswith("ipc://"):
+            raise ValueError(f"{connection.address}: only ipc goes without keys")
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         prepare(self._socket)
@@ -31,8 +34,6 @@ class Hub:
         self._socket.router_handover = False
         if connection.secrets and server_secret:
             self._authenticate(connection.secrets, server_secret)
-        elif not connection.address.startswith("ipc://"):
-            raise ValueError(f"{connection.address}: only ipc goes without keys")
         self._socket.bind(connection.address)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)

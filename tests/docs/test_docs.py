@@ -146,3 +146,10 @@ def test_links(page: Path) -> None:
         if heading:
             known = re.findall(r"^#+ (.*)$", FENCE.sub("", file.read_text()), re.MULTILINE)
             assert heading in [re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in known], target
+
+
+@pytest.mark.parametrize("package", ["scoop", "scoop_core", "scoop_jupyter"])
+def test_architecture_names_every_module(package: str) -> None:
+    named = set(re.findall(r"\w+", (PROJECT / "docs" / "architecture.md").read_text()))
+    paths = [*(PROJECT / package).glob("[a-z]*.py"), *(p.parent for p in (PROJECT / package).glob("*/__init__.py"))]
+    assert {path.stem for path in paths} <= named

@@ -68,4 +68,7 @@ def running(*arguments: str | Path, **options: Any) -> Iterator[Program]:
     finally:
         if program.process.poll() is None:
             program.process.kill()
-        program.process.communicate()
+        program.process.wait()
+        for stream in (program.process.stdin, program.process.stdout, program.process.stderr):
+            if stream is not None:
+                stream.close()

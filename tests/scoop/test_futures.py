@@ -9,7 +9,9 @@ import gc
 import itertools
 import math
 import operator
+import pickle
 import re
+import resource
 import threading
 import time
 import traceback
@@ -1007,15 +1009,63 @@ def test_arrays_come_and_go(pool: Pool) -> None:
     gc.collect()
 
 
-def test_tasks_may_change_arrays_that_they_were_given(pool: Pool) -> None:
-    array = numpy.ones(50_000)
+@pytest.mark.parametrize("size", [10, 1000, 50_000])
+def test_tasks_may_change_arrays_that_they_were_given(pool: Pool, size: int) -> None:
+    array = numpy.ones(size)
 
     def double(values: numpy.ndarray[Any, Any]) -> float:
         values *= 2
         return float(values.sum())
 
-    assert list(futures.map(double, [array] * 3)) == [100_000] * 3
-    assert array.sum() == 50_000
+    assert set(futures.map(double, [array] * 1000)) == {2 * size}, "each has one of its own"
+    assert {futures.submit(double, array).result() for _ in range(20)} == {2 * size}
+    assert array.sum() == size
+
+
+def test_equal_results_are_not_the_same_object(pool: Pool, cells: Cells) -> None:
+    cells("import numpy; CACHE = {}\ndef f(_): return CACHE.setdefault(0, numpy.ones(50_000))")
+    found = list(futures.map(cells.f, range(50)))
+    for array in found:
+        array += 1
+    assert all((array == 2).all() for array in found)
+
+
+def test_two_parts_of_one_buffer(pool: Pool) -> None:
+    data = bytearray(b"a" * 200_000 + b"b" * 200_000)
+    parts = [pickle.PickleBuffer(memoryview(data)[:200_000]), pickle.PickleBuffer(memoryview(data)[200_000:])]
+    assert list(futures.map(lambda part: bytes(part)[:1], parts)) == [b"a", b"b"]
+    assert futures.submit(lambda *parts: [bytes(part)[:1] for part in parts], *parts).result() == [b"a", b"b"]
+
+
+def test_many_arrays_need_few_descriptors(pool: Pool) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+    try:
+        arrays = list(futures.map(numpy.full, [20_000] * 400, range(400)))
+        assert list(futures.map(numpy.max, arrays)) == list(range(400))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_arguments_leave_the_shelf_when_their_tasks_are_over(pool: Pool) -> None:
+    shelf = Path(pool.client.connection.shelf)
+    before = len(list(shelf.iterdir()))
+    for _ in range(5):
+        futures.submit(numpy.sum, numpy.ones(50_000)).result()
+        assert list(futures.map(numpy.sum, [numpy.ones(50_000)] * 3)) == [50_000] * 3
+    assert len(list(shelf.iterdir())) == before
+
+
+def test_results_can_be_read_after_the_pool_has_ended(new_pool: PoolFactory) -> None:
+    pool = new_pool(1)
+    future = futures.submit(numpy.ones, 100_000)
+    results = futures.map(numpy.ones, [100_000] * 2)
+    futures.wait([future])
+    assert next(results).sum() == 100_000
+    eventually(lambda: len(results._job.batches) == 1)
+    pool.stop()
+    assert future.result().sum() == 100_000
+    assert next(results).sum() == 100_000
 
 
 # ---- prints -----------------------------------------------------------------------------------------------------

@@ -359,8 +359,9 @@ input()
     assert futures.submit(tasks.inc, 1).result() == 2
 
 
-def test_what_dead_pools_left_behind_is_removed() -> None:
-    code = "import os, scoop; p = scoop.start(1, 'dead'); print(p._process.pid); input()"
+@pytest.mark.parametrize("tcp", [False, True], ids=["ipc", "tcp"])
+def test_what_dead_pools_left_behind_is_removed(tcp: bool) -> None:
+    code = f"import os, scoop; p = scoop.start(1, 'dead', tcp={tcp}); print(p._process.pid); input()"
     with running("-c", code) as root:
         first = psutil.Process(int(root.line()))
         processes = [first, *first.children()]

@@ -39,7 +39,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_every_message_arrives_as_it_was_sent(kind: type[m.Header], data: st.DataObject) -> None:
     message = data.draw(values(kind))
@@ -48,7 +48,7 @@ def test_every_message_arrives_as_it_was_sent(kind: type[m.Header], data: st.Dat
     assert arrived == message
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60))
 def test_of_garbage_nothing_but_a_bad_message_comes(data: bytes) -> None:
     try:
@@ -57,7 +57,7 @@ def test_of_garbage_nothing_but_a_bad_message_comes(data: bytes) -> None:
         pass
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_of_a_damaged_message_nothing_but_a_bad_message_comes(data: st.DataObject) -> None:
     encoded = bytearray(m.encode(data.draw(values(data.draw(st.sampled_from(KINDS))))))

@@ -148,7 +148,7 @@ class Kernel:
         """
         end = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < end, f"still not so after {seconds:g} s; so far: {self.cells[-1]}"
+            assert time.monotonic() < end, f"still not so after {seconds:g} s; so far: {str(self.cells[-1])[:2000]}"
             try:
                 self._take(self.client.get_iopub_msg(timeout=0.02))
             except queue.Empty:

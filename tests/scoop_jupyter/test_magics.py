@@ -106,6 +106,8 @@ def test_each_with_a_cell(kernel: Kernel) -> None:
 def test_each_that_fails(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop each\nnothing = 0\n1 / nothing")
     assert cell.error and cell.error.name == "ZeroDivisionError"
+    number = re.search(r"Cell In\[(\d+)\], line 1", cell.error.traceback)
+    assert number and f'File "Cell In[{number[1]}]", line 3' in cell.error.traceback
     assert "    1 / nothing" in cell.error.traceback
     assert "magics.py" not in cell.error.traceback
 

@@ -1,0 +1,671 @@
+"""Both ends of the wire, in one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+from zmq.utils import garbage
+
+from scoop_core import messages as m
+from scoop_core.config import Connection, Secrets
+from scoop_core.link import Hub, Link, new_secrets
+from tests.waiting import eventually
+
+
+Message = tuple[str, m.Header, list[bytes]]
+
+
+def plain(frames: list[Any]) -> list[bytes]:
+    return [bytes(getattr(frame, "buffer", frame)) for frame in frames]
+
+
+class Wire:
+    """A hub, and the links to it; `messages` are those that the hub has taken."""
+
+    def __init__(self, address: str = "", secrets: Secrets | None = None, server_secret: str | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="link-", dir="/tmp")  # sockets need short paths
+        address = address or f"ipc://{self._folder.name}/hub"
+        self.connection = Connection("1", "p", address, "", "", 1, secrets)
+        self.hub = Hub(self.connection, server_secret)
+        self.connection = msgspec.structs.replace(self.connection, address=self.hub.address)
+        self.links: list[Link] = []
+        self.messages: list[Message] = []
+        self.open = True
+
+    def link(self, name: str = "r", handler: Any = None, **how: Any) -> Link:
+        def ignore(*_: Any) -> None: ...
+
+        how.setdefault("lost", ignore)
+        link = Link(how.pop("connection", self.connection), name, handler or ignore, **how)
+        self.links.append(link)
+        return link
+
+    def take(self, count: int, seconds: float = 10.0) -> list[Message]:
+        """The first so many messages, once the hub has them."""
+
+        def enough() -> bool:
+            self.hub.wait(0.005)
+            self.messages += [(peer, header, plain(frames)) for peer, header, frames in self.hub.messages()]
+            return len(self.messages) >= count
+
+        eventually(enough, seconds, step=0)
+        return self.messages[:count]
+
+    def say(self, peer: str, *headers: m.Header) -> None:
+        for header in headers:
+            self.hub.send(peer, header, [])
+
+    def close_hub(self) -> None:
+        if self.open:
+            self.open = False
+            self.hub.close()
+
+    def close(self) -> None:
+        for link in self.links:
+            link.close()
+        self.close_hub()
+        self._folder.cleanup()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collector() -> Iterator[None]:
+    """ZeroMQ's own thread for frames that are sent without a copy: once begun, it belongs to the process."""
+    wire = Wire()
+    wire.link().send(m.Stop(), [bytes(1_000_000)])
+    wire.take(1)
+    wire.close()
+    yield
+    garbage.gc.stop()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+class Ear:
+    """Hears messages, and tells in which threads."""
+
+    def __init__(self) -> None:
+        self.heard: list[m.Header] = []
+        self.frames: list[list[bytes]] = []
+        self.threads: set[int] = set()
+
+    def __call__(self, header: m.Header, frames: list[Any]) -> None:
+        self.threads.add(threading.get_ident())
+        self.frames.append(plain(frames))
+        self.heard.append(header)
+
+    def has(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.heard) >= count
+
+
+def numbered(count: int, first: int = 0) -> list[m.Header]:
+    return [m.Scale(number) for number in range(first, first + count)]
+
+
+# ---- there and back --------------------------------------------------------------------------------------------
+
+
+def test_a_message_arrives_with_its_frames_and_the_name_of_its_sender(wire: Wire) -> None:
+    frames = [b"", b"small", bytes(1_000_000)]
+    wire.link("w7").send(m.Scale(5), frames)
+    assert wire.take(1) == [("w7", m.Scale(5), frames)]
+
+
+def test_the_answer_arrives_with_its_frames(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    wire.hub.send("r", m.Scale(1), [b"a", bytes(500_000)])
+    assert link.serve(ear.has(1), 10)
+    assert ear.heard == [m.Scale(1)]
+    assert ear.frames == [[b"a", bytes(500_000)]]
+
+
+def test_messages_of_one_peer_arrive_in_order_and_none_is_dropped(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    for header in numbered(20_000):
+        link.post(header)
+    link.flush()
+    assert [header for _, header, _ in wire.take(20_000)] == numbered(20_000)
+    wire.say("r", *numbered(20_000))  # far more than ZeroMQ would hold by default
+    assert link.serve(ear.has(20_000), 20)
+    assert ear.heard == numbered(20_000)
+
+
+def test_what_is_posted_leaves_with_the_next_that_is_sent(wire: Wire) -> None:
+    link = wire.link()
+    link.post(m.Scale(1))
+    link.send(m.Scale(2))
+    assert [header for _, header, _ in wire.take(2)] == numbered(2, 1)
+
+
+def test_to_send_to_who_is_gone_does_nothing(wire: Wire) -> None:
+    wire.say("nobody", m.Stop())
+    link = wire.link("r")
+    link.send(m.Stop())
+    wire.take(1)
+    link.close()
+    wire.say("r", *numbered(100))
+
+
+def test_what_was_sent_before_the_end_still_arrives(wire: Wire) -> None:
+    link = wire.link()
+    for header in numbered(100):
+        link.post(header)
+    link.close()
+    link.close()
+    assert len(wire.take(100)) == 100
+
+
+def test_a_name_that_is_in_use_cannot_be_taken_over(wire: Wire) -> None:
+    ear, thief = Ear(), Ear()
+    first = wire.link("w0", ear)
+    first.send(m.Stop())
+    wire.take(1)
+    second = wire.link("w0", thief)
+    second.send(m.Stop())
+    wire.say("w0", m.Scale(1))
+    assert first.serve(ear.has(1), 10)
+    assert thief.heard == []
+
+
+# ---- garbage ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stranger(wire: Wire) -> Iterator[zmq.Socket[bytes]]:
+    """A socket that sends what it likes."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.identity = b"stranger"
+        dealer.linger = 0
+        dealer.connect(wire.connection.address)
+        yield dealer
+
+
+GARBAGE = [[b""], [b"garbage"], [b"\x91\xa4none"], [b"", b""], [b"\xff" * 1000, b"x"], [bytes(10_000)]]
+
+
+def test_garbage_is_counted_and_dropped_and_nobody_else_notices(wire: Wire, stranger: zmq.Socket[bytes]) -> None:
+    for parts in GARBAGE:
+        stranger.send_multipart(parts)
+    stranger.send(m.encode(m.Refused("reason")).replace(b"reason", b"\xff\xfe\xfd\xfc\xfb\xfa"))
+    stranger.send(m.encode(m.Answer(1, None))[:-1] + b"\x91" * 100_000 + b"\xc0")
+    stranger.send(m.encode(m.Stop()))
+    wire.link("r").send(m.Scale(1))
+    assert sorted(wire.take(2), key=str) == [("r", m.Scale(1), []), ("stranger", m.Stop(), [])]
+    assert wire.hub.garbage == len(GARBAGE) + 2
+
+
+def test_a_name_that_is_no_text_is_garbage(wire: Wire) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.identity = b"\xff\xfe"
+        dealer.linger = 1000
+        dealer.connect(wire.connection.address)
+        dealer.send(m.encode(m.Stop()))
+        wire.link("r").send(m.Stop())
+
+        def counted() -> bool:
+            wire.take(1)
+            return wire.hub.garbage == 1
+
+        eventually(counted)
+    assert [peer for peer, _, _ in wire.messages] == ["r"]
+
+
+def test_garbage_from_the_broker_does_not_end_a_link(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    wire.hub._socket.send_multipart([b"r", b"garbage"])
+    wire.say("r", m.Scale(1))
+    assert link.serve(ear.has(1), 10)
+
+
+def test_a_handler_that_fails_does_not_end_a_link(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    ear = Ear()
+
+    def handler(header: m.Header, frames: list[Any]) -> None:
+        if header == m.Scale(0):
+            raise ValueError("a mistake")
+        ear(header, frames)
+
+    link = wire.link("r", handler)
+    link.send(m.Stop())
+    wire.take(1)
+    wire.say("r", m.Scale(0), m.Scale(1))
+    assert link.serve(ear.has(1), 10)
+    assert "a mistake" in caplog.text
+
+
+# ---- turns -----------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_serves_itself(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    eventually(lambda: link._server)  # the IO thread has its turn
+    answer = threading.Timer(0.02, wire.say, ("r", m.Scale(1)))
+    answer.start()
+    assert link.serve(ear.has(1), 10)
+    answer.join()
+    assert ear.threads == {threading.get_ident()}
+
+
+def test_while_nobody_waits_the_io_thread_serves(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    wire.say("r", *numbered(10))
+    eventually(ear.has(10))
+    assert ear.threads == {link._thread.ident}
+
+
+def test_the_io_thread_takes_over_after_a_turn(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    for turn in range(5):
+        wire.say("r", m.Scale(turn))
+        assert link.serve(ear.has(2 * turn + 1), 10)
+        wire.say("r", m.Scale(turn))
+        eventually(ear.has(2 * turn + 2))
+    assert ear.heard == [m.Scale(turn) for turn in range(5) for _ in range(2)]
+
+
+def test_several_threads_may_wait_at_once_and_each_sees_what_it_waits_for(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    seen: list[int] = []
+
+    def wait(count: int) -> None:
+        assert link.serve(ear.has(count), 20)
+        seen.append(count)
+
+    threads = [threading.Thread(target=wait, args=(count,)) for count in (1, 50, 200)]
+    for thread in threads:
+        thread.start()
+    for header in numbered(200):
+        wire.say("r", header)
+    wait(200)
+    for thread in threads:
+        thread.join(20)
+    assert sorted(seen) == [1, 50, 200, 200]
+    assert ear.heard == numbered(200)
+
+
+def test_threads_may_send_while_another_serves(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    stop = m.Stop()
+
+    def send(first: int) -> None:
+        for header in numbered(500, first):
+            link.send(header)
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in (0, 1000, 2000)]
+    waiter = threading.Thread(target=lambda: link.serve(lambda: stop in ear.heard, 20))
+    for thread in (waiter, *threads):
+        thread.start()
+    messages = [header.n for _, header, _ in wire.take(1500) if isinstance(header, m.Scale)]
+    wire.say("r", stop)
+    for thread in (waiter, *threads):
+        thread.join(20)
+    assert not waiter.is_alive()
+    assert sorted(messages) == [*range(500), *range(1000, 1500), *range(2000, 2500)]
+    for first in (0, 1000, 2000):
+        mine = [n for n in messages if first <= n < first + 500]
+        assert mine == sorted(mine), "what one thread sends stays in order"
+
+
+def test_who_waits_in_a_handler_serves_on(wire: Wire) -> None:
+    heard: list[m.Header] = []
+
+    def handler(header: m.Header, frames: list[Any]) -> None:
+        heard.append(header)
+        if header == m.Scale(1):
+            assert link.serve(lambda: m.Scale(2) in heard, 10)
+            heard.append(m.Stop())
+
+    link = wire.link("r", handler)
+    link.send(m.Stop())
+    wire.take(1)
+    wire.say("r", m.Scale(1), m.Scale(2))
+    assert link.serve(lambda: m.Stop() in heard, 10)
+    assert heard == [m.Scale(1), m.Scale(2), m.Stop()]
+
+
+def test_a_wait_ends_in_time(wire: Wire) -> None:
+    link = wire.link()
+    assert link.serve(lambda: False, 0) is False
+    assert link.serve(lambda: False, 0.02) is False
+    assert link.serve(lambda: True, 0) is True
+
+
+def test_to_look_without_waiting(wire: Wire) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    link.poll()
+    wire.say("r", m.Scale(1))
+
+    def looked() -> bool:
+        link.poll()
+        return bool(ear.heard)
+
+    eventually(looked)
+
+
+def test_duty_is_done_by_whoever_serves_and_after_a_nudge(wire: Wire) -> None:
+    threads: list[int] = []
+
+    def duty() -> float:
+        threads.append(threading.get_ident())
+        return 0.5
+
+    link = wire.link("r", duty=duty)
+    eventually(lambda: link._thread.ident in threads)
+    before = len(threads)
+    link.nudge()
+    eventually(lambda: len(threads) > before)
+    link.serve(lambda: False, 0.01)
+    assert threading.get_ident() in threads
+
+
+def test_duty_is_done_again_when_it_wants_to_be(wire: Wire) -> None:
+    calls: list[int] = []
+
+    def duty() -> float:
+        calls.append(1)
+        return 0.001
+
+    link = wire.link("r", duty=duty)
+    assert link.serve(lambda: len(calls) > 5, 10)
+    before = len(calls)
+    eventually(lambda: len(calls) > before + 5)  # by the IO thread
+
+
+# ---- the end ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_whoever_has_a_link_hears_once_that_the_broker_is_gone(wire: Wire, waits: bool) -> None:
+    lost: list[int] = []
+    ear = Ear()
+    link = wire.link("r", ear, lost=lambda: lost.append(1))
+    link.send(m.Stop())
+    wire.take(1)
+    wire.say("r", *numbered(100))
+    if waits:
+        end = threading.Timer(0.02, wire.close_hub)
+        end.start()
+        assert link.serve(lambda: False, 10) is False
+        end.join()
+    else:
+        wire.close_hub()
+    eventually(lambda: lost)
+    assert not link.alive
+    assert ear.heard == numbered(100), "what was sent before the end has arrived"
+    assert link.serve(lambda: False, 10) is False, "nothing will come any more"
+    assert lost == [1]
+
+
+def test_a_lifeline_that_ends_means_the_same(wire: Wire) -> None:
+    lost: list[int] = []
+    lifeline, hold = os.pipe()
+    try:
+        link = wire.link("r", lost=lambda: lost.append(1), lifeline=lifeline)
+        link.send(m.Stop())
+        wire.take(1)
+        os.close(hold)
+        assert link.serve(lambda: bool(lost), 10)
+        assert not link.alive
+        link.close()
+    finally:
+        os.close(lifeline)
+
+
+def test_who_waits_when_its_own_link_is_closed_goes_on(wire: Wire) -> None:
+    link = wire.link()
+    results: list[bool] = []
+    waiter = threading.Thread(target=lambda: results.append(link.serve(lambda: False, 30)))
+    waiter.start()
+    eventually(lambda: link._serving)
+    link.close()
+    waiter.join(10)
+    assert results == [False]
+
+
+def test_the_hub_reports_descriptors_that_it_watches(wire: Wire) -> None:
+    end, other = os.pipe()
+    try:
+        wire.hub.watch(end)
+        assert wire.hub.wait(0) == []
+        os.close(other)
+        assert wire.hub.wait(10) == [end]
+        wire.hub.unwatch(end)
+        assert wire.hub.wait(0) == []
+    finally:
+        os.close(end)
+
+
+# ---- interrupts ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, as in a kernel, whoever runs the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_ends_a_wait(wire: Wire, interrupts: None) -> None:
+    link = wire.link()
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        eventually(lambda: link._server == main)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        link.serve(lambda: False, 10)
+    thread.join()
+
+
+def test_an_interrupt_while_another_thread_serves_ends_a_wait_too(wire: Wire, interrupts: None) -> None:
+    link = wire.link()
+    main = threading.get_ident()
+    over: list[int] = []
+    other = threading.Thread(target=lambda: link.serve(lambda: bool(over), 20))
+    other.start()
+    eventually(lambda: link._serving)
+
+    def interrupt() -> None:
+        eventually(lambda: link._waiting)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        link.serve(lambda: False, 10)
+    thread.join()
+    over.append(1)
+    link._wake()
+    other.join(10)
+    assert not other.is_alive()
+
+
+def test_an_interrupt_waits_for_the_end_of_a_handler(wire: Wire, interrupts: None) -> None:
+    ended: list[m.Header] = []
+
+    def handler(header: m.Header, frames: list[Any]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        ended.append(header)
+
+    link = wire.link("r", handler)
+    link.send(m.Stop())
+    wire.take(1)
+    eventually(lambda: link._server == link._thread.ident)
+    later = threading.Timer(0.02, wire.say, ("r", m.Scale(1)))
+    later.start()
+    with pytest.raises(KeyboardInterrupt):
+        link.serve(lambda: False, 10)
+    later.join()
+    assert ended == [m.Scale(1)], "the handler has come to its end"
+
+
+def test_an_interrupt_that_comes_with_the_last_message_is_not_lost(wire: Wire, interrupts: None) -> None:
+    ear = Ear()
+
+    def handler(header: m.Header, frames: list[Any]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        ear(header, frames)
+
+    link = wire.link("r", handler)
+    with pytest.raises(KeyboardInterrupt):
+        link.send(m.Stop())
+        wire.take(1)
+        wire.say("r", m.Scale(1))
+        link.serve(ear.has(1), 10)
+        # The IO thread may have been faster; the signal strikes here then.
+        eventually(lambda: False, 1)
+    assert ear.heard == [m.Scale(1)]
+
+
+def test_after_interrupts_at_any_moment_a_link_still_works(wire: Wire, interrupts: None) -> None:
+    ear = Ear()
+    link = wire.link("r", ear)
+    link.send(m.Stop())
+    wire.take(1)
+    main = threading.get_ident()
+    over = threading.Event()
+
+    def disturb() -> None:
+        while not over.wait(0.0005):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=disturb)
+    struck = 0
+    thread.start()
+    try:
+        while struck < 100:
+            try:
+                link.serve(lambda: False, 5)
+            except KeyboardInterrupt:
+                struck += 1
+    except KeyboardInterrupt:
+        pass
+    finally:
+        while thread.is_alive():
+            try:
+                over.set()
+                thread.join()
+            except KeyboardInterrupt:
+                continue
+    assert struck > 50
+    wire.say("r", *numbered(10))
+    assert link.serve(ear.has(10), 10)
+    assert ear.heard == numbered(10)
+    eventually(lambda: link._server == link._thread.ident)
+
+
+# ---- between hosts ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded() -> Iterator[Wire]:
+    """A hub on TCP, with keys."""
+    secrets, server_secret = new_secrets()
+    wire = Wire("tcp://127.0.0.1:*", secrets, server_secret)
+    yield wire
+    wire.close()
+
+
+def test_on_tcp_who_has_the_keys_is_let_in(guarded: Wire) -> None:
+    ear = Ear()
+    link = guarded.link("r", ear)
+    link.send(m.Scale(1), [b"frame"])
+    assert guarded.take(1) == [("r", m.Scale(1), [b"frame"])]
+    guarded.say("r", m.Scale(2))
+    assert link.serve(ear.has(1), 10)
+
+
+def without_keys(connection: Connection) -> Connection:
+    return msgspec.structs.replace(connection, secrets=None)
+
+
+def with_keys_of_another_pool(connection: Connection) -> Connection:
+    return msgspec.structs.replace(connection, secrets=new_secrets()[0])
+
+
+def with_the_servers_key_only(connection: Connection) -> Connection:
+    assert connection.secrets
+    own = new_secrets()[0]
+    secrets = msgspec.structs.replace(own, server_public=connection.secrets.server_public)
+    return msgspec.structs.replace(connection, secrets=secrets)
+
+
+@pytest.mark.parametrize("how", [without_keys, with_keys_of_another_pool, with_the_servers_key_only])
+def test_on_tcp_who_has_not_the_keys_gets_nothing(guarded: Wire, how: Callable[[Connection], Connection]) -> None:
+    ear = Ear()
+    intruder = guarded.link("w0", ear, connection=how(guarded.connection))
+    intruder.send(m.Stop())
+    # Round trips of somebody with the keys: meanwhile the intruder's words would have arrived.
+    welcome = Ear()
+    link = guarded.link("r", welcome)
+    for count in range(1, 21):
+        link.send(m.Scale(count))
+        guarded.take(count)
+        guarded.say("r", m.Scale(count))
+        guarded.say("w0", m.Scale(count))
+        assert link.serve(welcome.has(count), 10)
+    intruder.poll()
+    assert {peer for peer, _, _ in guarded.messages} == {"r"}
+    assert ear.heard == []
+    assert guarded.hub.garbage == 0
+
+
+def test_bytes_that_are_not_even_zeromq_do_no_harm(guarded: Wire) -> None:
+    host, _, port = guarded.connection.address.removeprefix("tcp://").rpartition(":")
+    for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\xff" + bytes(8) + b"\x7f" + bytes(1000)):
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(data)
+    guarded.link("r").send(m.Stop())
+    assert guarded.take(1) == [("r", m.Stop(), [])]
+
+
+def test_tcp_without_keys_is_refused() -> None:
+    with pytest.raises(ValueError, match="only ipc goes without keys"):
+        Hub(Connection("1", "p", "tcp://127.0.0.1:*", "", "", 1), None)
+
+
+def test_every_pool_has_keys_of_its_own(tmp_path: Path) -> None:
+    keys = [*(new_secrets() for _ in range(3))]
+    assert len({key for secrets, server in keys for key in (*msgspec.structs.astuple(secrets), server)}) == 12

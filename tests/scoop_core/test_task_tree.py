@@ -1,0 +1,203 @@
+"""The task tree: its shape follows the program, its size has limits, and its counts add up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from scoop_core.messages import GroupTally, Spec
+from scoop_core.task_tree import ERRORS, GROUPS, RUNS, Place, TaskTree, top
+
+
+def spec(place: Place, root: str = "r", run: int = 1) -> Spec:
+    return Spec(b"", place.names[-1][0], root, run, place.group, place.parent)
+
+
+def tally(place: Place, **counts: Any) -> GroupTally:
+    zero = {"queued": 0, "running": 0, "done": 0, "failed": 0, "cancelled": 0, "seconds": 0.0, "longest": 0.0}
+    return GroupTally(place.group, place.parent, place.names[-1][0], "r", 1, **{**zero, **counts})
+
+
+@pytest.fixture
+def tree() -> TaskTree:
+    tree = TaskTree()
+    tree.root_found("r")
+    return tree
+
+
+F = top("r", 1).child("f")
+
+
+# ---- places ----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_function_under_the_same_parent_has_one_place() -> None:
+    assert top("r", 1).child("f") == top("r", 1).child("f")
+    places = [top("r", 1).child("f"), top("r", 2).child("f"), top("s", 1).child("f"), top("r", 1).child("g")]
+    places += [F.child("g"), F.child("h").child("g")]
+    assert len({place.group for place in places}) == len(places)
+
+
+def test_a_place_knows_what_is_above_it() -> None:
+    below = F.child("g").child("h")
+    assert [name for name, _ in below.names] == ["f", "g", "h"]
+    assert below.parent == F.child("g").group
+    assert F.parent == top("r", 1).group
+
+
+def test_a_recursive_function_is_one_node_however_deep_it_goes() -> None:
+    place = F
+    for _ in range(1000):
+        place = place.child("f")
+    assert place == Place(F.group, 0, F.names)
+    assert len(place.names) == 1
+
+
+def test_functions_that_call_each_other_are_a_node_for_each_way_down_without_a_loop() -> None:
+    place, seen = F, set()
+    for name in ("g", "h", "f", "g", "h", "g", "f", "h") * 50:
+        place = place.child(name)
+        seen.add(place.group)
+        assert len(place.names) <= 3
+    assert len(seen) == 5, "f, f/g, f/g/h, f/h, f/h/g"
+
+
+def test_numbers_of_nodes_survive_javascript() -> None:
+    place = top("r", 1)
+    for number in range(200):
+        place = place.child(f"f{number}")
+        assert 0 < place.group < 2**53
+
+
+# ---- counts ----------------------------------------------------------------------------------------------------
+
+
+def row(tree: TaskTree, running: dict[int, int] | None = None) -> dict[str, Any]:
+    [found] = tree.picture(running or {})["groups"]
+    return dict(found)
+
+
+def test_a_task_is_counted_in_one_state_at_a_time(tree: TaskTree) -> None:
+    tree.queued(spec(F), 10, 1.0)
+    states = ("queued", "running", "done", "failed", "cancelled")
+    assert [row(tree)[s] for s in states] == [10, 0, 0, 0, 0]
+    assert [row(tree, {F.group: 3})[s] for s in states] == [7, 3, 0, 0, 0]
+    tree.done(spec(F), 4, ["ValueError: a"], 2.5, 1.5, 2.0)
+    assert [row(tree, {F.group: 3})[s] for s in states] == [2, 3, 4, 1, 0]
+    tree.cancelled(spec(F), 2, 3.0)
+    assert [row(tree, {F.group: 3})[s] for s in states] == [0, 3, 4, 1, 2]
+    assert (row(tree)["seconds"], row(tree)["longest"]) == (2.5, 1.5)
+
+
+def test_more_cannot_run_than_are_left(tree: TaskTree) -> None:
+    tree.queued(spec(F), 1, 1.0)
+    assert (row(tree, {F.group: 5})["running"], row(tree, {F.group: 5})["queued"]) == (1, 0)
+
+
+def test_what_workers_keep_for_themselves_is_added(tree: TaskTree) -> None:
+    tree.queued(spec(F), 5, 1.0)
+    tree.tally("w0", [tally(F, queued=3, running=1, done=2, seconds=0.5, longest=0.25, errors=())], 1.0)
+    tree.tally("w1", [tally(F, queued=1, failed=1, errors=("KeyError: 'x'",))], 1.0)
+    found = row(tree)
+    assert [found[s] for s in ("queued", "running", "done", "failed")] == [9, 1, 2, 1]
+    assert (found["seconds"], found["longest"], found["errors"]) == (0.5, 0.25, ["KeyError: 'x'"])
+    tree.tally("w0", [tally(F, done=4)], 1.0)
+    found = row(tree)
+    assert [found[s] for s in ("queued", "running", "done")] == [6, 0, 6]
+
+
+def test_what_a_lost_worker_kept_is_forgotten_and_what_it_did_is_not(tree: TaskTree) -> None:
+    tree.tally("w0", [tally(F, queued=3, running=1, done=2)], 1.0)
+    tree.tally("w1", [tally(F, queued=1)], 1.0)
+    tree.worker_lost("w0")
+    found = row(tree)
+    assert [found[s] for s in ("queued", "running", "done")] == [1, 0, 2]
+
+
+def test_only_some_different_errors_are_kept(tree: TaskTree) -> None:
+    tree.queued(spec(F), 100, 1.0)
+    tree.done(spec(F), 0, ["ValueError: same"] * 50, 0.0, 0.0, 1.0)
+    tree.done(spec(F), 0, [f"ValueError: {i}" for i in range(50)], 0.0, 0.0, 1.0)
+    found = row(tree)
+    assert found["failed"] == 100
+    assert found["errors"] == ["ValueError: same", *(f"ValueError: {i}" for i in range(ERRORS - 1))]
+
+
+# ---- pictures --------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_plain_data_with_totals(tree: TaskTree) -> None:
+    tree.queued(spec(F), 5, 7.0)
+    tree.queued(spec(F.child("g")), 3, 8.0)
+    picture = tree.picture({F.group: 1})
+    assert json.loads(json.dumps(picture)) == picture
+    assert picture["tasks"] == {"queued": 7, "running": 1, "done": 0, "failed": 0, "cancelled": 0}
+    assert picture["started"] == 7.0
+    above, below = picture["groups"]
+    assert above["parent"] is None
+    assert below["parent"] == above["id"]
+
+
+def test_a_picture_can_be_of_one_root_or_one_run(tree: TaskTree) -> None:
+    tree.root_found("s")
+    for root, run in (("r", 1), ("r", 2), ("s", 1)):
+        tree.queued(spec(top(root, run).child("f"), root, run), 1, float(run))
+    assert tree.picture({})["tasks"]["queued"] == 3
+    assert tree.picture({}, "r")["tasks"]["queued"] == 2
+    assert tree.picture({}, "r", 2)["tasks"]["queued"] == 1
+    assert tree.picture({}, "r", 9) == {"groups": [], "tasks": tree.picture({}, "r", 9)["tasks"], "started": None}
+
+
+def test_every_change_is_news(tree: TaskTree) -> None:
+    versions = [tree.version]
+    tree.queued(spec(F), 5, 1.0)
+    versions.append(tree.version)
+    tree.done(spec(F), 1, [], 0.1, 0.1, 1.0)
+    versions.append(tree.version)
+    tree.tally("w0", [tally(F, queued=1)], 1.0)
+    versions.append(tree.version)
+    tree.worker_lost("w0")
+    versions.append(tree.version)
+    assert versions == sorted(set(versions))
+
+
+# ---- limits ----------------------------------------------------------------------------------------------------
+
+
+def test_a_million_tasks_are_one_node(tree: TaskTree) -> None:
+    tree.queued(spec(F), 1_000_000, 1.0)
+    for _ in range(1000):
+        tree.done(spec(F), 1000, [], 0.1, 0.1, 1.0)
+    assert row(tree)["done"] == 1_000_000
+
+
+def test_the_oldest_runs_of_a_root_are_forgotten_and_nobody_elses(tree: TaskTree) -> None:
+    tree.root_found("s")
+    tree.queued(spec(top("s", 1).child("f"), "s", 1), 1, 1.0)
+    for run in range(RUNS + 10):
+        tree.queued(spec(top("r", run).child("f"), "r", run), 1, 1.0)
+    assert tree.picture({}, "r")["tasks"]["queued"] == RUNS
+    assert tree.picture({}, "r", 9)["groups"] == []
+    assert tree.picture({}, "r", 10)["groups"] != []
+    assert tree.picture({}, "s")["tasks"]["queued"] == 1
+
+
+def test_too_many_nodes_share_one_that_is_called_more(tree: TaskTree) -> None:
+    for number in range(GROUPS + 50):
+        tree.queued(Spec(b"", f"f{number}", "r", 1, number + 2, 0), 2, 1.0)
+    picture = tree.picture({})
+    assert len(picture["groups"]) == GROUPS + 1
+    [more] = [node for node in picture["groups"] if node["name"] == "(more)"]
+    assert more["queued"] == 100
+    assert picture["tasks"]["queued"] == 2 * (GROUPS + 50)
+
+
+def test_of_a_root_that_is_gone_nothing_is_kept(tree: TaskTree) -> None:
+    tree.queued(spec(F), 5, 1.0)
+    tree.root_lost("r")
+    assert tree.picture({})["groups"] == []
+    tree.done(spec(F), 5, [], 0.1, 0.1, 1.0)  # was on its way
+    tree.tally("w0", [tally(F, queued=1)], 1.0)
+    assert tree.picture({})["groups"] == []
