@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from scoop import __version__
 from scoop_core import pool
 from scoop_core.errors import ScoopError
 from scoop_core.hosts import default_workers
 from scoop_core.origin import run_program
+from scoop_core.program import Program
 from scoop_jupyter.view import render_text
 
 COMMANDS = ("pools", "stop", "top")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code."""
     if arguments[:1] and arguments[0] in COMMANDS and not Path(arguments[0]).exists():
         return _command(arguments)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m scoop",
         description="Run a Python program on a pool of workers, or manage pools.",
         epilog="Other uses: `python -m scoop pools` lists your pools, `stop [NAME]` ends one, `top [NAME]` shows "
@@ -34,19 +44,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("program", help="the program to run")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it finds in sys.argv")
+    rest = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it finds in sys.argv")
+    rest.required = False  # else it would be named among what is missing
     options = parser.parse_args(arguments)
     n = default_workers() if options.n is None else options.n
     try:
-        run_program(
-            options.program,
-            options.arguments,
-            n,
-            options.name,
-            module=options.module,
-            preload=["scoop.futures", "scoop.shared"],
-            nice=options.nice,
-        )
+        program = Program(options.program, options.module)
+    except OSError as error:
+        parser.error(str(error))
+    except (SyntaxError, ValueError) as error:  # as Python itself would show it
+        traceback.print_exception(type(error), error, None)
+        return 1
+    preload = ["scoop.futures", "scoop.shared"]
+    try:
+        run_program(program, options.arguments, n, options.name, preload=preload, nice=options.nice)
     except SystemExit:
         raise
     except BaseException as error:
@@ -57,11 +68,11 @@ def main(arguments: Sequence[str]) -> int:
 def _failed(error: BaseException, parser: argparse.ArgumentParser) -> int:
     """Show what ended the program, from its own first line on."""
     trace = error.__traceback__
-    here = str(Path(pool.__file__).parent), str(Path(__file__).parent)
+    here = tuple(str(Path(file).parent) + os.sep for file in (pool.__file__, __file__))
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(here):
         trace = trace.tb_next
     if trace is None and isinstance(error, (OSError, ScoopError, ValueError)):  # before it began
-        parser.exit(2, f"{parser.prog}: {error}\n")
+        parser.error(str(error))
     traceback.print_exception(type(error), error, trace)
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
@@ -73,7 +84,7 @@ def _count(text: str) -> int:
 
 
 def _command(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog=f"python -m scoop {arguments[0]}")
+    parser = _Parser(prog=f"python -m scoop {arguments[0]}")
     if arguments[0] != "pools":
         parser.add_argument("name", nargs="?", help="of the pool, or the path of its connection file")
     if arguments[0] == "top":
@@ -88,7 +99,7 @@ def _command(arguments: Sequence[str]) -> int:
         else:
             _top(options.name, options.once)
     except ScoopError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
+        parser.error(str(error))
     except KeyboardInterrupt:
         return 130
     return 0

@@ -61,3 +61,5 @@ class Launch(msgspec.Struct, frozen=True):
     preload: list[str] = []  # modules that all processes share
     first: int = 0  # number of the first worker
     nice: int = 0
+    argv: list[str] = []  # of the root, as programs may look at it when they are imported
+    stdout: int = -1  # the descriptor that tasks print to, if not `forward`

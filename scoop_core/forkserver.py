@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from io import TextIOWrapper
 from mmap import mmap
 
 import msgspec
@@ -96,6 +97,8 @@ class ForkServer:
         launch = self._launch
         program = Program(launch.program, launch.module) if launch.program else None
         worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward)
+        if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
         if program is not None:
             # There is no engine yet: what a script without a guard does at its top level runs here, serially.
             worker.import_program(program)
@@ -117,7 +120,7 @@ class ForkServer:
             os.close(self._hold)
             os.close(self._signals)
             # What the starter reads from belongs to the fork server: its end is a message.
-            os.dup2(2, 1)
+            os.dup2(2 if self._launch.stdout < 0 else self._launch.stdout, 1)
             child()
             status = 0
         except BaseException:
@@ -129,13 +132,18 @@ class ForkServer:
 
     def _serve(self) -> None:
         poll = select.poll()
-        for fd in (0, self._signals, self._orders.fileno()):
-            poll.register(fd, select.POLLIN)
+        # Processes that the starter has forked may hold its end of our standard input open.
+        starter = processes.open_pid(self._connection.pid)
+        for fd in (0, self._signals, self._orders.fileno(), starter):
+            if fd is not None:
+                poll.register(fd, select.POLLIN)
         while not self._ending:
             for fd, _ in poll.poll():
                 if fd == 0:
                     if not os.read(0, 4096):
                         self._ending = True
+                elif fd == starter:
+                    self._ending = True
                 elif fd == self._signals:
                     os.read(fd, 4096)
                     self._reap()
@@ -208,6 +216,7 @@ def main() -> None:
     for name in [n for n in os.environ if n.startswith("JUPYTERHUB_") and "TOKEN" in n]:
         del os.environ[name]
     sys.path[:] = launch.path or sys.path
+    sys.argv[:] = launch.argv
     os.chdir(launch.cwd)
     for module in launch.preload:
         importlib.import_module(module)

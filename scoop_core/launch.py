@@ -53,17 +53,22 @@ def launch(
     keys, server_secret = new_secrets() if tcp else (None, None)
     address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
     connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
+    out = [] if forward else [os.dup(1)]
     order = Launch(
-        connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice
-    )
+        connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
+        sys.argv, *out,
+    )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
     code = f"import sys; sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pass_fds=out,
         start_new_session=True,
     )
+    for fd in out:
+        os.close(fd)
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.write(msgspec.json.encode(order) + b"\n")

@@ -13,36 +13,33 @@ from scoop_core.worker import Worker
 
 
 def run_program(
-    target: str,
+    program: Program,
     arguments: Sequence[str],
     n: int,
     name: str | None = None,
     *,
-    module: bool = False,
     preload: Sequence[str] = (),
     nice: int = 0,
 ) -> None:
     """Run a script as the root of a pool of n workers, of which this process is one; then end the pool.
 
     Args:
-        target: the script's path, or with `module` a module's name.
+        program: the script.
         arguments: what it finds in `sys.argv` behind its own name.
         n: how many workers; with 1 all runs in this process.
         name: of the pool.
-        module: as by `python -m`.
         preload: modules to import once, before the workers are forked.
         nice: added to the workers' niceness.
 
     Raises:
-        FileNotFoundError: there is no such script.
         BaseException: what the script raised.
     """
-    program = Program(target, module)
-    sys.argv = [program.path if module else target, *arguments]
+    sys.argv = [program.path if program.module else program.target, *arguments]
     program.prepare()
     connection, process = launch(
-        n - 1, name, path=sys.path, program=target, module=module, forward=False, preload=preload, first=1, nice=nice
-    )
+        n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
+        first=1, nice=nice,
+    )  # fmt: skip
     origin = Worker(connection, 0, program=program, forward=False, origin=True)
     origin.size = n
     current.engine = origin

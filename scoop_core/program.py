@@ -32,9 +32,13 @@ class Program:
 
     def __init__(self, target: str, module: bool = False) -> None:
         self.target = target
+        self.module = module
         self.package: str | None = None
         if module:
-            spec = importlib.util.find_spec(target)
+            try:
+                spec = importlib.util.find_spec(target)
+            except ModuleNotFoundError:  # of the package that it would be in
+                spec = None
             if spec is not None and spec.submodule_search_locations is not None:
                 spec = importlib.util.find_spec(f"{target}.__main__")
             if spec is None or spec.origin is None:

@@ -21,7 +21,6 @@ from scoop_core.config import Connection, Secrets
 from scoop_core.link import Hub, Link, new_secrets
 from tests.waiting import eventually
 
-
 Message = tuple[str, m.Header, list[bytes]]
 
 

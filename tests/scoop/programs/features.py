@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import neighbour
+
 from scoop import futures, shared
 
 LOADED_BY = os.getpid()  # as large data would be: loaded by each process, never sent
@@ -60,7 +61,7 @@ def main() -> None:
     print("nested", list(futures.map(tree, range(6))))
     print("lambda", list(futures.map(lambda x: x + 1, range(4))))
     print("closure", list(futures.map(closure, range(4))))
-    print("guarded", list(futures.map(guarded, range(4))), futures.submit(Guarded(5).get).result())  # noqa: F821
+    print("guarded", list(futures.map(guarded, range(4))), futures.submit(Guarded(5).get).result())
     print("class", list(futures.map(Point, range(2))) == [Point(0), Point(1)], list(futures.map(Point.origin, [1])))
     print("method", futures.submit(Point(1).shifted, 2).result() == Point(3))
     print("cached", list(futures.map(cached, range(3))))
