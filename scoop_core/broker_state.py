@@ -25,6 +25,8 @@ from scoop_core.watchers import Watchers
 SPARE_FUNCTIONS = 32
 #: While somebody watches, agents are told again and again to look at their workers for so many seconds.
 OBSERVE_SECONDS = 4.0
+#: When more workers than this have died in a row while they started, no more are started.
+MAX_STILLBORN = 5
 #: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
 WORTH_SHARING = 0.001
 #: How long a task is taken to last while nothing is known of its function, for the shares of roots. In seconds.
@@ -55,6 +57,7 @@ class BrokerState:
         self.next_number = 0
         self.strange = 0  # messages from nobody known, or that made no sense
         self.lost_workers = 0
+        self.stillborn = 0  # workers that died while they started, since one last came up
         self.garbage = 0  # messages that did not decode
         self.stopping = False
         self._spawned = range(0)  # numbers of all workers that agents were ever told to start
@@ -121,6 +124,9 @@ class BrokerState:
             self._claims.pop(peer, None)
             self.tree.root_lost(peer)
             del self.peers[peer]
+            for worker in self.workers.values():
+                if worker.state != "starting":
+                    self._send(worker.name, m.DropRun(peer, -1))
         elif role == "worker" and not self.workers[peer].agent:
             self._bury(self.workers[peer], status=0, begun=0, peak=0, now=now)
         self.watchers.leave(peer)
@@ -161,11 +167,14 @@ class BrokerState:
                 worker = self.workers[peer] = Worker(peer, hello.number, hello.pid, hello.host, agent="")
                 self.peers[peer] = "worker"
                 self.next_number = max(self.next_number, hello.number + 1)
+                worker.state = "busy"  # with the program, until it says that it is idle
+            self.stillborn = 0
             worker.pid, worker.host = hello.pid, hello.host
             self._root(peer)
             for name, (parcel, frames) in self.constants.items():
                 self._send(peer, m.Constant(name, parcel), frames)
-            self._rest(worker, now)
+            if worker.agent:
+                self._rest(worker, now)
         else:
             self.peers[peer] = "root"
             self._root(peer)
@@ -182,12 +191,13 @@ class BrokerState:
         return root
 
     def _scale(self, peer: str, message: m.Scale, frames: m.Frames, now: float) -> None:
+        self.stillborn = 0
         self.wanted = max(0, message.n)
         self._staff(now)
 
     def _staff(self, now: float) -> None:
         """Have as many workers as wanted: start some, or let those with the least to do retire."""
-        if self.stopping or not self.agents:
+        if self.stopping or not self.agents or self.stillborn > MAX_STILLBORN:
             return
         mine = [w for w in self.workers.values() if w.agent and not w.retiring]
         for _ in range(self.wanted - len(mine)):
@@ -257,6 +267,7 @@ class BrokerState:
             self.agents[worker.agent] -= 1
             if not worker.retiring:
                 self.lost_workers += 1
+                self.stillborn += worker.state == "starting"
             self._staff(now)
         self._deal(now)
 
@@ -414,8 +425,11 @@ class BrokerState:
         job.waiting = kept
         for worker in self.workers.values():
             for piece in worker.pieces():
-                a, b = max(lo, piece.lo), min(hi, piece.hi)
-                if piece.job is job and a < b and (a, b) not in piece.cancelled:
+                if piece.job is not job:
+                    continue
+                for a, b, known in list(piece.parts(max(lo, piece.lo), min(hi, piece.hi))):
+                    if known:
+                        continue
                     piece.cancelled.append((a, b))
                     self._send(worker.name, m.Drop(piece.seq, a, b))
                     self._patience[worker.name, piece.seq] = now + CANCEL_GRACE
@@ -652,6 +666,7 @@ class BrokerState:
         self.means[job.spec.function] = mean if known is None else (known + mean) / 2
         good = count - len(message.failures)
         lines = [failure.line for failure in message.failures]
+        self._account(worker, message.busy, message.cpu)
         self.tree.done(job.spec, good, lines, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
         self._tell(job, result, frames)
@@ -682,13 +697,20 @@ class BrokerState:
         self.tree.tally(peer, message.groups, now)
         self.tree.version += 1
         worker.task, worker.since = message.task, message.since
-        worker.busy, worker.done = message.busy, message.done
+        self._account(worker, message.busy, message.cpu)
+        worker.done = message.done
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
         piece = next(iter(worker.held.values()), None)
         if piece is not None and message.task not in ("", piece.job.spec.name):
             worker.occupied = True
         self._solicit()
+
+    def _account(self, worker: Worker, busy: float, cpu: float) -> None:
+        """Note what a worker has spent by now."""
+        self.tree.busy += max(0.0, busy - worker.busy)
+        self.tree.cpu += max(0.0, cpu - worker.told)
+        worker.busy, worker.told = max(busy, worker.busy), max(cpu, worker.told)
 
     def _usage(self, peer: str, message: m.Usage, frames: m.Frames, now: float) -> None:
         for number, cpu, memory in message.workers:
@@ -736,9 +758,8 @@ class BrokerState:
         picture = self.tree.picture(running, root, run)
         return {
             "pool": {**self.shown, "name": self.name, "state": "running", "strange": self.strange + self.garbage,
-                     "lost": self.lost_workers, "wanted": self.wanted},
+                     "lost": self.lost_workers, "wanted": self.wanted, "stillborn": self.stillborn},
             "time": now, "ended": None, **picture,
-            "cpu": sum(row["seconds"] for row in picture["groups"] if row["parent"] is None),
             "workers": [self._row(w, now) for w in self.workers.values()],
         }  # fmt: skip
 

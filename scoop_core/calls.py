@@ -99,6 +99,15 @@ class Interrupted(KeyboardInterrupt):
     """Raised in a task that was cancelled; ends its whole fiber."""
 
 
+class ProgramInterrupted(Interrupted):
+    """Ctrl-C, as the program and the tasks on its stack see it."""
+
+
+# Programs should not see the difference, nor should those who read their tracebacks.
+ProgramInterrupted.__name__ = ProgramInterrupted.__qualname__ = "KeyboardInterrupt"
+ProgramInterrupted.__module__ = "builtins"
+
+
 class Interrupter:
     """Raises Interrupted in fibers: in the one that runs by a signal, in others when they would go on.
 

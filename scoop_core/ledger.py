@@ -107,6 +107,7 @@ class Worker:
     task: str = ""
     since: float = 0.0
     busy: float = 0.0
+    told: float = 0.0  # seconds of CPU, by its own account
     done: int = 0
     cpu: float = 0.0
     memory: int = 0

@@ -231,6 +231,8 @@ class Done(Header, tag="done"):
     seconds: float
     longest: float
     idle: bool  # it has nothing else to run
+    busy: float = 0.0  # seconds that this worker has spent in tasks, since it started
+    cpu: float = 0.0  # seconds of CPU that it has used, since it started
 
 
 class Dropped(Header, tag="dropped"):
@@ -273,7 +275,7 @@ class Drop(Header, tag="drop"):
 
 
 class DropRun(Header, tag="drop_run"):
-    """Tasks of this run that the worker kept for itself are cancelled."""
+    """Tasks of this run (-1: of all) that the worker kept for itself are cancelled."""
 
     root: str
     run: int
@@ -314,8 +316,9 @@ class Tally(Header, tag="tally"):
     groups: tuple[GroupTally, ...]
     task: str
     since: float
-    busy: float  # seconds spent in tasks, since it started
+    busy: float  # as in Done
     done: int  # tasks, since it started
+    cpu: float = 0.0  # as in Done
 
 
 # ---- managing the pool -----------------------------------------------------------------------------------------

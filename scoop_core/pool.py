@@ -14,9 +14,10 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
+from scoop_core.broker_state import MAX_STILLBORN
 from scoop_core.client import Client
 from scoop_core.current import current
-from scoop_core.errors import BrokerLost, NoSuchPool
+from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
 
@@ -96,6 +97,11 @@ class Pool:
             old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"} & without
             if len(managed) >= wanted and not old:
                 return
+            if picture["pool"]["stillborn"] > MAX_STILLBORN:
+                raise StartFailed(
+                    f"The workers of pool {self.name!r} die while they start. What they printed on the standard "
+                    "error stream tells why."
+                )
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(managed)} of {wanted} workers are there after {timeout:g} s")
             time.sleep(0.005)
@@ -154,10 +160,14 @@ def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, p
         raise ValueError(f"a pool can't have {n} workers")
     connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload)
     client = Client(connection)
-    client.connect()
     pool = Pool(client, process)
-    client.size = max(1, n)
-    pool._await(n, START_SECONDS)
+    try:
+        client.connect()
+        client.size = max(1, n)
+        pool._await(n, START_SECONDS)
+    except BaseException:
+        pool.stop()
+        raise
     current.engine = client
     atexit.register(pool.stop)
     return pool

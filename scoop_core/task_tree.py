@@ -75,9 +75,11 @@ class Group:
 
 @dataclass(slots=True)
 class Run:
-    """All nodes of one run."""
+    """All nodes of one run; `busy` and `cpu` are what all workers had spent when it began, in seconds."""
 
     started: float
+    busy: float
+    cpu: float
     groups: dict[int, Group] = field(default_factory=dict)
 
 
@@ -86,6 +88,8 @@ class TaskTree:
 
     def __init__(self) -> None:
         self._roots: set[str] = set()
+        self.busy = 0.0  # seconds that workers have spent in tasks, all together
+        self.cpu = 0.0  # seconds of CPU that they have used
         self._runs: dict[tuple[str, int], Run] = {}
         self.version = 0
 
@@ -96,7 +100,7 @@ class TaskTree:
         key = (root, run)
         found = self._runs.get(key)
         if found is None:
-            found = self._runs[key] = Run(started=now)
+            found = self._runs[key] = Run(now, self.busy, self.cpu)
             mine = [k for k in self._runs if k[0] == root]
             for old in mine[: max(0, len(mine) - RUNS)]:
                 del self._runs[old]
@@ -187,8 +191,10 @@ class TaskTree:
         rows: list[dict[str, Any]] = []
         totals = dict.fromkeys(("queued", "running", "done", "failed", "cancelled"), 0)
         started = None
+        busy_before, cpu_before = self.busy, self.cpu
         for found in self.runs(root, run):
             started = found.started if started is None else min(started, found.started)
+            busy_before, cpu_before = min(busy_before, found.busy), min(cpu_before, found.cpu)
             for node in found.groups.values():
                 kept_queued = sum(queued for queued, _ in node.kept.values())
                 kept_running = sum(r for _, r in node.kept.values())
@@ -209,4 +215,10 @@ class TaskTree:
                 for state in totals:
                     totals[state] += row[state]
                 rows.append(row)
-        return {"groups": rows, "tasks": totals, "started": started}
+        return {
+            "groups": rows,
+            "tasks": totals,
+            "started": started,
+            "busy": self.busy - busy_before,
+            "cpu": self.cpu - cpu_before,
+        }

@@ -19,10 +19,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from mmap import mmap
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from scoop_core import messages as m
-from scoop_core.calls import Interrupted, Interrupter, KeptMap, Lot, calls, raised, raiser, run_many, run_one
+from scoop_core.calls import (
+    Interrupted,
+    Interrupter,
+    KeptMap,
+    Lot,
+    ProgramInterrupted,
+    calls,
+    raised,
+    raiser,
+    run_many,
+    run_one,
+)
 from scoop_core.config import FLUSH_SECONDS, Connection
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
@@ -89,10 +101,13 @@ class Worker(Peer):
         self._beat = BEAT
         self._running: Stretch | None = None
         self._interrupter = Interrupter(self.fibers, self._main)
+        self._program: Fiber | None = None  # in which the program runs, in its own process
         self._deadlines: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._started = _now()
         self._idled = 0.0
+        self._idle_since: float | None = None
+        self._cpu = time.process_time()
         self._done = 0
         self._task_since = 0.0
         self._told = 0.0
@@ -132,6 +147,7 @@ class Worker(Peer):
         raised: list[BaseException] = []
 
         def body() -> None:
+            self._program = self.fibers.current
             self.context = self._group(self.name, 0, top(self.name, 0), "program")
             try:
                 work()
@@ -139,10 +155,31 @@ class Worker(Peer):
                 raised.append(error)
             self.fibers.stopped = True
 
+        self._rested = False
         self.fibers.elsewhere(body)
-        self.fibers.run()
+        before = signal.signal(signal.SIGINT, self._interrupt_program)
+        try:
+            self.fibers.run()
+        finally:
+            signal.signal(signal.SIGINT, before)
         if raised:
             raise raised[0]
+
+    def _interrupt_program(self, signum: int, frame: FrameType | None) -> None:
+        """Signal handler of a program's own process: an interrupt is for the program, whatever runs there now."""
+        here = self.fibers.current
+        if self._interrupter.pending:  # it was for a task
+            self._interrupter.strike(signum, frame)
+        elif self._program is None or here is self._program:
+            raise ProgramInterrupted
+        elif any(isinstance(error, ProgramInterrupted) for _, error in list(self.fibers.ready)):
+            # The second one, and what runs did not heed the first.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        else:
+            self.fibers.ready.appendleft((self._program, ProgramInterrupted()))
+            self.link.nudge()
+            self._interrupter.interrupt(lambda fiber: fiber is here)
 
     # ---- submitting --------------------------------------------------------------------------------------------
 
@@ -582,7 +619,8 @@ class Worker(Peer):
         if idle:
             self._rested = True
             self._told_rich = False
-        done = m.Done(piece.assign.seq, lo, lo + count, form, parcel, tuple(failures), seconds, seconds / count, idle)
+        seq, each, spent = piece.assign.seq, seconds / count, self._spent()
+        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent)
         self.link.send(done, frames)
 
     def _duty(self) -> float | None:
@@ -609,6 +647,12 @@ class Worker(Peer):
         self._ticking = wait is not None
         return wait
 
+    def _spent(self) -> tuple[float, float]:
+        """Seconds that this process was not idle, and seconds of CPU that it has used."""
+        now, since = _now(), self._idle_since
+        idled = self._idled + (0.0 if since is None else now - since)
+        return now - self._started - idled, time.process_time() - self._cpu
+
     def _tally(self, now: float) -> None:
         """Tell the broker what happened here since the last time."""
         with self._telling:
@@ -616,9 +660,13 @@ class Worker(Peer):
             self._news = self._own_news = False
             tallies = [t for g in list(self._groups.values()) if (t := g.tally()) is not None]
             context = self.context
-            busy = now - self._started - self._idled
+            busy, cpu = self._spent()
             task = context.name if context is not None else ""
-            self.link.send(m.Tally(tuple(tallies), task, self._task_since, busy, self._done))
+            piece = self._running
+            # Of a task within a task it is not known when it began.
+            own = isinstance(piece, Piece) and context is not None and context.place.group == piece.assign.spec.group
+            since = self._task_since if own else 0.0
+            self.link.send(m.Tally(tuple(tallies), task, since, busy, self._done, cpu))
         if len(self._groups) > 1000:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}
 
@@ -647,8 +695,9 @@ class Worker(Peer):
                 break
             heapq.heappop(self._deadlines)
             wake()
-        began = _now()
+        self._idle_since = began = _now()
         self.link.serve(self._has_work, wait)
+        self._idle_since = None
         self._idled += _now() - began
 
     def _has_work(self) -> bool:
@@ -753,10 +802,10 @@ class Worker(Peer):
             self._interrupter.interrupt(lambda fiber: fiber.piece is piece)
 
     def _drop_run(self, root: str, run: int) -> None:
-        """What this worker kept for itself of a run is cancelled."""
+        """What this worker kept for itself of a run (or of all runs, -1) is cancelled."""
 
         def of_run(group: GroupCount | None) -> bool:
-            return group is not None and (group.root, group.run) == (root, run)
+            return group is not None and group.root == root and run in (group.run, -1)
 
         for task in [t for t in list(self.state.pending) if of_run(t._group)]:
             if self.state.claim(task):
@@ -797,11 +846,13 @@ class Worker(Peer):
         self.link.send(m.Shared(tuple(back), 0, self._told_rich))
 
     def _stop(self) -> None:
+        if self._origin:  # the program was not asked
+            self._lose()
+            return
         self._stopped = True
-        if not self._origin:
-            # Whatever runs is not wanted any more, and may never end by itself.
-            self._flush_standard()
-            end_group(0)
+        # Whatever runs is not wanted any more, and may never end by itself.
+        self._flush_standard()
+        end_group(0)
 
     def _lose(self) -> None:
         if self._origin:

@@ -109,6 +109,7 @@ function complete(snapshot) {
     started: null,
     ended: null,
     cpu: 0,
+    busy: 0,
     workers: [],
     groups: [],
     ...snapshot,
@@ -159,7 +160,7 @@ export function remaining(snapshot) {
   let left = 0;
   let passed = 0;
   for (const group of snapshot.groups) {
-    const each = mean(group) ?? snapshot.cpu / over;
+    const each = mean(group) ?? snapshot.busy / over;
     left += each * (group.queued + group.running / 2);
     passed += group.seconds + (each * group.running) / 2;
   }
@@ -167,7 +168,7 @@ export function remaining(snapshot) {
 }
 
 export function balance(snapshot) {
-  const { tasks, cpu } = snapshot;
+  const { tasks, cpu, busy } = snapshot;
   const wall = elapsed(snapshot);
   const over = finished(tasks);
   const known = total(tasks);
@@ -176,7 +177,7 @@ export function balance(snapshot) {
   if (over) {
     parts.push(`${duration(cpu)} CPU`);
     const workers = present(snapshot.workers).length;
-    if (wall && workers) parts.push(`speed-up ${ratio(cpu / wall)} on ${plural(workers, "worker")}`);
+    if (wall && workers) parts.push(`speed-up ${ratio(busy / wall)} on ${plural(workers, "worker")}`);
   }
   for (const state of ["failed", "cancelled"]) {
     if (tasks[state]) parts.push(`${number(tasks[state])} ${state}`);

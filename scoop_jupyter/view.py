@@ -73,7 +73,8 @@ class Snapshot(TypedDict):
     started: float | None
     ended: float | None
     tasks: TaskCounts
-    cpu: float
+    cpu: float  # seconds of CPU that the workers have used for it
+    busy: float  # seconds that they have spent in tasks, whether these computed or waited
     workers: list[WorkerRow]
     groups: list[GroupRow]
 
@@ -87,6 +88,7 @@ def empty_snapshot(name: str = "scoop", state: PoolState = "starting") -> Snapsh
         "ended": None,
         "tasks": {"queued": 0, "running": 0, "done": 0, "failed": 0, "cancelled": 0},
         "cpu": 0.0,
+        "busy": 0.0,
         "workers": [],
         "groups": [],
     }
@@ -204,7 +206,7 @@ def remaining(snapshot: Snapshot) -> float | None:
     over, waiting = finished(tasks), tasks["queued"] + tasks["running"]
     if gone is None or gone < _BEFORE_ESTIMATE or status(snapshot) != "running" or not over or not waiting:
         return None
-    mean_of_all = snapshot["cpu"] / over
+    mean_of_all = snapshot["busy"] / over
     left = passed = 0.0
     for group in snapshot["groups"]:
         own = mean(group)
@@ -259,7 +261,7 @@ def _balance(snapshot: Snapshot) -> str:
         parts.append(f"{duration(snapshot['cpu'])} CPU")
         workers = len(_present(snapshot["workers"]))
         if wall and workers:
-            parts.append(f"speed-up {_ratio(snapshot['cpu'] / wall)} on {plural(workers, 'worker')}")
+            parts.append(f"speed-up {_ratio(snapshot['busy'] / wall)} on {plural(workers, 'worker')}")
     parts += [f"{number(tasks[state])} {state}" for state in ("failed", "cancelled") if tasks[state]]
     return " · ".join(parts)
 

@@ -126,7 +126,10 @@ class Link:
         outbox = self._outbox
         while outbox:
             header, frames = outbox.popleft()
-            send(self._socket, (m.encode(header),), frames)
+            try:
+                send(self._socket, (m.encode(header),), frames)
+            except zmq.Again:  # its keys were refused; what waits for an answer waits in vain
+                continue
 
     def _wake(self) -> None:
         try:

@@ -33,10 +33,14 @@ def prepare(socket: zmq.Socket[bytes]) -> None:
 
 
 def send(socket: zmq.Socket[bytes], parts: tuple[bytes, ...], frames: list[Any]) -> None:
-    """Send a message: small parts, then frames, which are not copied."""
+    """Send a message: small parts, then frames, which are not copied.
+
+    Raises:
+        zmq.Again: the socket has no peer, and none is to come: without high-water marks nothing else blocks.
+    """
     last = len(parts) - 1
     for index, part in enumerate(parts):
-        socket.send(part, 0 if index == last and not frames else _SNDMORE)
+        socket.send(part, _NOBLOCK if index == last and not frames else _NOBLOCK | _SNDMORE)
     last = len(frames) - 1
     for index, frame in enumerate(frames):
         socket.send(frame, 0 if index == last else _SNDMORE, copy=False)

@@ -376,6 +376,25 @@ def test_nothing_is_left_whoever_is_killed(tmp_path: Path, order: tuple[str, ...
             assert "busy" not in scoop.pools()
 
 
+def test_a_pool_ends_with_its_root_though_a_fork_of_that_lives_on(tmp_path: Path) -> None:
+    code = """
+import os, time, scoop
+pool = scoop.start(1, "forked")
+fork = os.fork() or time.sleep(3600)
+print(fork)
+input()
+"""
+    with running("-W", "ignore", "-c", code) as root:
+        fork = int(root.line())
+        pool = scoop.connect("forked")
+        everybody = [*parts(pool).values(), *pids(pool)]
+        pool.close()
+        kill(root.pid)
+        eventually(lambda: not any(map(is_alive, everybody)), 5 * SECOND)
+        assert is_alive(fork)
+        kill(fork)
+
+
 # ---- strangers --------------------------------------------------------------------------------------------------
 
 

@@ -375,6 +375,21 @@ def test_a_worker_may_die_before_its_first_word() -> None:
     assert [s.number for s in sent(stage.sent, m.Spawn)] == [0, 1]
 
 
+def test_if_no_worker_comes_up_it_is_not_tried_for_ever() -> None:
+    stage = Stage()
+    stage.say("r0", m.Scale(1))
+    for number in range(50):
+        if f"w{number}" in stage.state.workers:
+            stage.exit(number, begun=0, status=1)
+    tries = len(sent(stage.sent, m.Spawn))
+    assert 1 < tries < 50
+    stage.say("r0", m.Scale(1))
+    assert len(sent(stage.sent, m.Spawn)) == tries + 1, "until somebody asks again"
+    stage.greet(tries)
+    stage.exit(tries, begun=0)
+    assert len(sent(stage.sent, m.Spawn)) == tries + 2
+
+
 def test_the_first_word_of_a_worker_that_is_dead_already_gets_no_work() -> None:
     stage = Stage()
     stage.submit(1)
@@ -475,12 +490,29 @@ def span(cancel: m.Cancel) -> tuple[int, int]:
     return cancel.lo, cancel.hi
 
 
+def test_the_owner_does_not_hear_of_what_it_has_cancelled_or_heard_of_before() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1, run=7)
+    stage.learn("child", 0.002)
+    stage.submit(20, owner="w0", root="r0", run=7, function="child")
+    assert spans(stage.sent, "w1")[0] == (0, 5)
+    stage.say("w0", m.Cancel(1, 0, 2))
+    stage.say("r0", m.CancelRun(7))
+    stage.done("w1", 1, hi=3, idle=False)
+    stage.say("r0", m.Restart())
+    told = [i for s in stage.sent if isinstance(s.header, m.Cancel) and s.to == "w0" for i in range(*span(s.header))]
+    assert sorted(told) == list(range(2, 20))
+    drops = [i for d in sent(stage.sent, m.Drop, "w1") if d.seq == 1 for i in range(d.lo, d.hi)]
+    assert sorted(drops) == list(range(5))
+
+
 def test_nothing_is_done_for_a_root_that_left() -> None:
     stage = Stage(workers=2)
     stage.submit(10)
     stage.submit(10, owner="w0", root="r0", function="child")
     stage._keep(stage.state.leave("r0", 0.0))
     assert {s.to for s in stage.sent if isinstance(s.header, m.Drop)} == {"w0", "w1"}
+    assert {s.to for s in stage.sent if s.header == m.DropRun("r0", -1)} == {"w0", "w1"}
     stage.say("w0", m.Dropped(1, 0, 1))
     stage.say("w1", m.Dropped(1, 1, 2))
     stage.sent.clear()
@@ -581,7 +613,8 @@ def test_a_restart_cancels_all_and_replaces_every_worker() -> None:
 def test_a_program_that_is_a_worker_itself_needs_no_agent() -> None:
     stage = Stage()
     stage.say("w0", m.Hello("worker", 5, "here", 0))
-    assert spans(stage.submit(1), "w0") == [(0, 1)]
+    assert spans(stage.submit(1), "w0") == [], "it runs the program"
+    assert spans(stage.say("w0", m.Idle(0)), "w0") == [(0, 1)]
     stage.say("r0", m.Scale(1))
     assert [s.number for s in sent(stage.sent, m.Spawn)] == [1]
     stage._keep(stage.state.leave("w0", 0.0))

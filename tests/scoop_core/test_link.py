@@ -645,7 +645,9 @@ def test_on_tcp_who_has_not_the_keys_gets_nothing(guarded: Wire, how: Callable[[
         guarded.say("r", m.Scale(count))
         guarded.say("w0", m.Scale(count))
         assert link.serve(welcome.has(count), 10)
-    intruder.poll()
+    eventually(lambda: not intruder.alive)
+    intruder.send(m.Stop(), [b"frame"])  # must not wait for a peer that will never come
+    assert intruder.serve(lambda: False, 10) is False
     assert {peer for peer, _, _ in guarded.messages} == {"r"}
     assert ear.heard == []
     assert guarded.hub.garbage == 0

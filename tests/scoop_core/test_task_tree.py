@@ -147,7 +147,7 @@ def test_a_picture_can_be_of_one_root_or_one_run(tree: TaskTree) -> None:
     assert tree.picture({})["tasks"]["queued"] == 3
     assert tree.picture({}, "r")["tasks"]["queued"] == 2
     assert tree.picture({}, "r", 2)["tasks"]["queued"] == 1
-    assert tree.picture({}, "r", 9) == {"groups": [], "tasks": tree.picture({}, "r", 9)["tasks"], "started": None}
+    assert (tree.picture({}, "r", 9)["groups"], tree.picture({}, "r", 9)["started"]) == ([], None)
 
 
 def test_every_change_is_news(tree: TaskTree) -> None:

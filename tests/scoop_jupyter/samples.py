@@ -81,6 +81,7 @@ def snapshot(
         "ended": NOW if ended else None,
         "tasks": tasks,
         "cpu": sum(row["seconds"] for row in groups),
+        "busy": sum(row["seconds"] for row in groups),
         "workers": workers,
         "groups": groups,
     }

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.scoop_jupyter.kernel import WIDGET, Kernel, Outcome
 
 TREE = "def twig(x):\n    time.sleep(0.02)\ndef tree(x):\n    list(futures.map(twig, range(15)))"
@@ -47,7 +45,6 @@ def test_each_cell_has_its_own(kernel: Kernel) -> None:
     assert "7 tasks in" in first.html and "5 tasks in" in second.html
 
 
-@pytest.mark.xfail(reason="the time of a nested task counts for its parents, too")
 def test_the_speed_up_of_a_tree_is_not_more_than_its_workers(kernel: Kernel) -> None:
     kernel.run(
         "def grow(n):\n    time.sleep(0.01)\n    return sum(futures.map(grow, [n - 1] * 3)) if n else 1"

@@ -122,12 +122,12 @@ def test_summary_without_tasks_or_workers() -> None:
     assert view.summary(run) == "1,000 tasks in 2.1 s (wall) · 3.9 s CPU"
 
 
-def test_speed_up_is_cpu_over_wall_on_the_workers_that_are_there() -> None:
+def test_speed_up_is_time_in_tasks_over_wall_on_the_workers_that_are_there() -> None:
     run = samples.finished()
     run["workers"].append(samples.worker(2, state="lost"))
-    run["cpu"] = 2.1
+    run["busy"] = 2.1
     assert view.summary(run).endswith("speed-up 1.0 on 2 workers")
-    run["cpu"] = 2.1 * 1234
+    run["busy"] = 2.1 * 1234
     assert view.summary(run).endswith("speed-up 1,234 on 2 workers")
     run["started"] = run["ended"]
     assert "speed-up" not in view.summary(run)

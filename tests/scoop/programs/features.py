@@ -39,6 +39,10 @@ def tree(depth: int) -> int:
     return 1 if depth == 0 else sum(futures.map(tree, [depth - 1] * 2))
 
 
+def descend(depth: int) -> int:
+    return 0 if depth == 0 else 1 + futures.submit(descend, depth - 1).result()
+
+
 def process(_: object) -> int:
     return os.getpid()
 
@@ -59,6 +63,7 @@ def main() -> None:
     print("by reference", all(futures.map(has_its_own_data, range(50))))
     print("data", list(futures.map(look_up, range(4))))
     print("nested", list(futures.map(tree, range(6))))
+    print("deep", futures.submit(descend, 300).result())
     print("lambda", list(futures.map(lambda x: x + 1, range(4))))
     print("closure", list(futures.map(closure, range(4))))
     print("guarded", list(futures.map(guarded, range(4))), futures.submit(Guarded(5).get).result())

@@ -1,6 +1,6 @@
 """Waits for tasks that never end, until it is interrupted.
 
-Usage: waiting.py map|result|wait|own FOLDER
+Usage: waiting.py elsewhere|map|result|wait|own FOLDER
 """
 
 import sys
@@ -9,15 +9,16 @@ from pathlib import Path
 
 from scoop import futures
 from tests.scoop import tasks
+from tests.waiting import eventually
 
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
     (folder / "waits").touch()
-    pending = [futures.submit(tasks.sleep, folder) for _ in range(5)]
     if sys.argv[1] == "elsewhere":
-        while not tasks.begun(folder):
-            time.sleep(0.005)
-        futures.wait(pending, timeout=3600)
+        future = futures.submit(tasks.sleep, folder)
+        eventually(lambda: tasks.begun(folder), 20)  # on another worker, for this one is busy looking
+        future.result()
+    pending = [futures.submit(tasks.sleep, folder) for _ in range(5)]
     if sys.argv[1] == "map":
         list(futures.map(tasks.sleep, [folder] * 5))
     elif sys.argv[1] == "result":

@@ -467,14 +467,18 @@ class Worker(Peer):
                 self.told_rich = False
             seconds = piece.since - since
             seq = piece.assign.seq
-            self.send(m.Done(seq, lo, lo + count, "values", NOTHING, failures, seconds, seconds / count, idle))
+            now = self.sim.now
+            self.send(
+                m.Done(seq, lo, lo + count, "values", NOTHING, failures, seconds, seconds / count, idle, now, now)
+            )
         if over and lo + count < piece.hi:
             self.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
     def tally(self) -> None:
         self.told = self.sim.now
         tallies = tuple(t for g in self.groups.values() if (t := g.tally()) is not None)
-        self.send(m.Tally(tallies, self.context.name if self.context else "", 0.0, 0.0, self.done))
+        now = self.sim.now
+        self.send(m.Tally(tallies, self.context.name if self.context else "", 0.0, now, self.done, now))
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
@@ -547,7 +551,7 @@ class Worker(Peer):
 
     def drop_run(self, message: m.DropRun) -> None:
         def of_run(group: GroupCount | None) -> bool:
-            return group is not None and (group.root, group.run) == (message.root, message.run)
+            return group is not None and group.root == message.root and message.run in (group.run, -1)
 
         for task in [t for t in self.state.pending if of_run(t._group)]:
             assert self.state.claim(task)
