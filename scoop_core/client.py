@@ -129,10 +129,15 @@ class Client(Peer):
         job.n = len(items)
         packed = self.packer.pack_function(function)
         self.owner.flush()  # what was submitted before goes before
-        self.owner.enroll(job, packed, self._spec(packed, options))
-        if items:
-            self.owner.extend_map(job, 0, items, form)
-        self.link.flush()
+        try:
+            self.owner.enroll(job, packed, self._spec(packed, options))
+            if items:
+                self.owner.extend_map(job, 0, items, form)
+            self.link.flush()
+        except BaseException:  # an interrupt: nobody will wait for these
+            job.drop()
+            self.link.flush()
+            raise
         return job
 
     def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:

@@ -15,6 +15,9 @@ from scoop_core.current import current
 from tests import leaks
 from tests.waiting import holds
 
+#: What `new_pool` is.
+PoolFactory = Callable[..., scoop.Pool]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -83,7 +86,7 @@ def pool(shared_pool: SharedPool) -> Iterator[scoop.Pool]:
 
 
 @pytest.fixture
-def new_pool() -> Iterator[Callable[..., scoop.Pool]]:
+def new_pool() -> Iterator[PoolFactory]:
     """Starts pools as `scoop.start` does, and stops them after the test."""
     started: list[scoop.Pool] = []
 

@@ -145,7 +145,7 @@ def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
 def look_at_the_end(notebook: NotebookPage) -> None:
     """What a cell that went well leaves: a line that unfolds to all of it."""
     left = notebook.output(2).filter(has_text="speed-up")
-    expect(left).to_contain_text(re.compile(r"Finished\s+\d+ tasks in [\d.]+ s \(wall\) · [\d.]+ s CPU · speed-up"))
+    expect(left).to_contain_text(re.compile(r"Finished\s+\d+ tasks in [\d.]+ s \(wall\) · [\d.]+ m?s CPU · speed-up"))
     rows = left.locator("tr")
     expect(rows.filter(has_text="leaf")).to_be_hidden()
     left.locator("summary").first.click()

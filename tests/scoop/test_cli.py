@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ import psutil
 import pytest
 
 import scoop
-from scoop import Pool, futures
+from scoop import futures
+from tests.conftest import PoolFactory
 from tests.scoop import tasks
 from tests.scoop.running import PROGRAMS, run, running
 from tests.waiting import eventually
-
-PoolFactory = Callable[..., Pool]
 
 
 def run_scoop(*arguments: str | Path | int, **options: Any) -> subprocess.CompletedProcess[str]:

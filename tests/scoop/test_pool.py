@@ -8,7 +8,6 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,10 @@ from scoop_core import messages as m
 from scoop_core.current import current
 from scoop_core.files import read_connection
 from scoop_core.hosts import default_workers
-from tests.conftest import at_rest
+from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
 from tests.scoop.running import run, running
 from tests.waiting import eventually, holds
-
-PoolFactory = Callable[..., Pool]
 
 
 def pids(pool: Pool) -> set[int]:

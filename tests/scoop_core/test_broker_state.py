@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scoop_core import messages as m
 from scoop_core.broker_state import SPARE_FUNCTIONS, BrokerState
-from scoop_core.config import CANCEL_GRACE, PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.config import CANCEL_GRACE, PARKED_SUSPICION, PIECE_SECONDS, PREFETCH_SECONDS
 from scoop_core.ledger import Send
 from scoop_core.watchers import PICTURE_SECONDS, QUIET_SECONDS
 from tests.scoop_core.simulation import simulate
@@ -333,13 +333,18 @@ def test_a_task_that_waits_for_others_is_blamed_little() -> None:
     assert deaths == 9
 
 
-def test_a_task_that_was_about_to_go_on_is_blamed_in_full() -> None:
+@pytest.mark.parametrize("again", [False, True])
+def test_a_task_that_was_about_to_go_on_is_blamed_in_full(again: bool) -> None:
     stage = Stage(workers=2)
-    stage.submit(1, retries=0)
+    stage.submit(1, retries=1)
     stage.submit(1, owner="w0", root="r0", function="child")
     stage.say("w0", m.Idle(1))
     stage.done("w1", 1)
-    assert [lost.job for lost in sent(stage.exit(0, begun=1), m.Lost)] == [1]
+    if again:  # it waits again
+        stage.say("w0", m.Idle(1))
+    stage.exit(0, begun=1)
+    [piece] = stage.state.workers["w1"].held.values()
+    assert piece.deaths == (PARKED_SUSPICION if again else 1)
 
 
 def test_what_a_dead_worker_had_finished_is_not_run_again() -> None:
@@ -459,6 +464,17 @@ def test_what_came_back_with_a_cancelled_task_runs_elsewhere() -> None:
     assert stage.state.jobs["r0", 1].left == 3
 
 
+def test_what_came_back_with_a_cancelled_task_goes_to_the_idle_at_once() -> None:
+    stage = Stage(workers=1)
+    stage.learn()
+    stage.submit(4)
+    stage.say("r0", m.Scale(2))
+    stage.greet(1)
+    stage.done("w1", 1)
+    stage.say("r0", m.Cancel(1, 1, 2))
+    assert spans(stage.say("w0", m.Dropped(1, 0, 2)), "w1") == [(0, 1)]
+
+
 def test_a_cancelled_run_takes_all_that_its_tasks_had_submitted() -> None:
     stage = Stage(workers=2)
     stage.submit(1, run=7, close=False)
@@ -550,6 +566,45 @@ def test_who_had_nothing_to_share_is_asked_again_only_when_that_may_have_changed
     assert len(sent(stage.sent, m.Share, "w0")) == 1
     stage.say("w0", m.Tally((), "f", 0.0, 0.0, 0))
     assert len(sent(stage.sent, m.Share, "w0")) == 2
+
+
+def test_who_got_work_since_it_was_asked_is_asked_again() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1)
+    stage.say("w0", m.Rich())
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+    stage.submit(1, job=2, worker="w0")
+    assert [a.job for a in sent(stage.sent, m.Assign, "w0")] == [1, 2], "this is on its way while it answers"
+    stage.say("w0", m.Shared((), 0, False))
+    assert len(sent(stage.sent, m.Share, "w0")) == 2
+
+
+def test_a_piece_that_waits_behind_a_task_that_goes_on_is_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1, function="parent")
+    stage.submit(1, owner="w0", root="r0", function="child")
+    stage.say("w0", m.Idle(1))
+    stage.done("w1", 1)  # the parent goes on now, but to the broker its worker is idle
+    sends = stage.submit(1, job=2)
+    assert spans(sends, "w0") == [(0, 1)]
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+    assert spans(stage.say("w0", m.Shared(((2, 0, 1),), 0, False)), "w1") == [(0, 1)]
+
+
+def test_a_piece_that_waits_behind_a_workers_own_tasks_is_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.submit(3)
+    stage.done("w0", 1, each=1.0, idle=False)  # it goes on with tasks of its own
+    assert spans(stage.sent, "w0") == [(0, 1), (2, 3)]
+    assert [s.to for s in stage.done("w1", 1, each=1.0) if isinstance(s.header, m.Share)] == ["w0"]
+
+
+def test_that_a_worker_runs_tasks_of_its_own_is_known_by_its_tally_too() -> None:
+    stage = Stage(workers=2)
+    stage.submit(2)
+    assert [s.to for s in stage.done("w1", 1) if isinstance(s.header, m.Share)] == []
+    sends = stage.say("w0", m.Tally((), "child", 0.0, 0.0, 1))
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
 
 
 def test_the_rich_are_asked_while_somebody_is_idle() -> None:

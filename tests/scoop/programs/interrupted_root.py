@@ -29,13 +29,15 @@ def wait_for_tasks() -> None:
     elif how == "mapReduce":
         futures.mapReduce(task, tasks.add, [folder] * 50)
     else:
-        pending = [futures.submit(task, folder) for _ in range(50)]
+        pending: list[futures.Future] = []
         ways: dict[str, Callable[[], Any]] = {
-            "result": pending[20].result,
+            "result": lambda: pending[20].result(),
             "wait": lambda: futures.wait(pending),
             "as_completed": lambda: list(futures.as_completed(pending)),
         }
         try:
+            for _ in range(50):
+                pending.append(futures.submit(task, folder))
             ways[how]()
         finally:
             for future in pending:
