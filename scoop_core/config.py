@@ -25,6 +25,8 @@ PARKED_SUSPICION = 0.25
 TURN_SECONDS = 0.004
 #: Seconds that the children of a pool get to end by themselves before they are killed.
 STOP_GRACE = 1.0
+#: An interrupt is heard after so many seconds at the latest (to look that often costs a waiting root nothing).
+INTERRUPT_SECONDS = 0.2
 
 
 class Secrets(msgspec.Struct, frozen=True):

@@ -112,6 +112,7 @@ class Worker(Peer):
         self._task_since = 0.0
         self._told = 0.0
         self._telling = threading.Lock()
+        self._sharing = threading.RLock()  # while tasks leave; who cancels one of them waits until it can follow
         self._news = False
         self._own_news = False  # of tasks that only this worker knows
         self._retiring = False
@@ -731,6 +732,10 @@ class Worker(Peer):
             super()._handle(message, frames)
 
     def _share(self) -> None:
+        with self._sharing:
+            self._give_away()
+
+    def _give_away(self) -> None:
         began = _now()
 
         def worth(stretch: Stretch) -> bool:
@@ -823,10 +828,11 @@ class Worker(Peer):
 
     def _retract(self, job: MapJob) -> None:
         """Nobody waits for this map any more: let go of what this worker has kept of it, and interrupt what runs."""
-        for lot in [lot for lot in list(job.lots.values()) if self.state.claim(lot)]:
-            job.lots.pop(lot.lo, None)
-            lot._group.queued -= lot.hi - lot.lo
-            lot._group.cancelled += lot.hi - lot.lo
+        with self._sharing:  # what is about to leave is cancelled with what has left
+            for lot in [lot for lot in list(job.lots.values()) if self.state.claim(lot)]:
+                job.lots.pop(lot.lo, None)
+                lot._group.queued -= lot.hi - lot.lo
+                lot._group.cancelled += lot.hi - lot.lo
         here = self.fibers.current
         self._interrupter.interrupt(
             lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job
@@ -880,6 +886,9 @@ class Worker(Peer):
             future._group.cancelled += 1
             future._drop()
             return True
+        if future._index < 0:
+            with self._sharing:  # it may be about to leave
+                pass
         if future._index < 0:
             waits = any(fiber.piece is future and fiber.parked for fiber in self.fibers.all)
             if waits:

@@ -21,7 +21,7 @@ import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from scoop_core import messages as m
-from scoop_core.config import TURN_SECONDS, Connection
+from scoop_core.config import INTERRUPT_SECONDS, TURN_SECONDS, Connection
 from scoop_core.link.shield import Shield
 from scoop_core.link.sockets import prepare, receive, send
 
@@ -223,6 +223,9 @@ class Link:
                 if left <= 0:
                     return False
                 wait = left if wait is None else min(wait, left)
+            if shield.needed:
+                # An interrupt between Python's last look for one and the system call does not end the wait.
+                wait = INTERRUPT_SECONDS if wait is None else min(wait, INTERRUPT_SECONDS)
             with shield.off():
                 events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
             self._attend(events)

@@ -21,13 +21,13 @@ class Shield:
     """
 
     def __init__(self, needed: bool = True) -> None:
-        self._needed = needed and current_thread() is main_thread()
+        self.needed = needed and current_thread() is main_thread()
         self._up = True
         self._struck = False
         self._previous: Any = None
 
     def __enter__(self) -> Shield:
-        if self._needed:
+        if self.needed:
             previous = _get(_SIGINT)
             if callable(previous):
                 self._previous = previous

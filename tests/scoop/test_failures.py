@@ -526,14 +526,12 @@ def test_cancelling_a_run_cancels_at_all_depths(pool: Pool, tmp_path: Path) -> N
         more = futures.map(tasks.sleep, [tmp_path] * 50)
         return [child.result() for child in children] + list(more)
 
-    before = pids(pool)
     run = pool.client.new_run()
     mine = [futures.submit(family) for _ in range(3)]
     eventually(lambda: len(tasks.begun(tmp_path)) == 2)
     pool.client.cancel_run(run)
     assert all(future.cancelled() for future in mine)
-    eventually(lambda: at_rest(pool, 2), 0.9 * SECOND)
-    assert pids(pool) == before
+    eventually(lambda: at_rest(pool, 2), 5 * SECOND)
     assert works(pool, 2)
 
 
