@@ -257,16 +257,20 @@ def test_a_handler_that_fails_does_not_end_a_link(wire: Wire, caplog: pytest.Log
 
 
 def test_who_waits_serves_itself(wire: Wire) -> None:
-    ear = Ear()
-    link = wire.link("r", ear)
+    ear, main = Ear(), threading.get_ident()
+    said: list[int] = []
+
+    def say_it() -> None:
+        if threading.get_ident() == main and not said:
+            said.append(1)
+            wire.say("r", m.Scale(1))
+
+    link = wire.link("r", ear, duty=say_it)
     link.send(m.Stop())
     wire.take(1)
-    eventually(lambda: link._server)  # the IO thread has its turn
-    answer = threading.Timer(0.02, wire.say, ("r", m.Scale(1)))
-    answer.start()
+    eventually(lambda: link._server == link._thread.ident)  # the IO thread has its turn
     assert link.serve(ear.has(1), 10)
-    answer.join()
-    assert ear.threads == {threading.get_ident()}
+    assert ear.threads == {main}
 
 
 def test_while_nobody_waits_the_io_thread_serves(wire: Wire) -> None:
@@ -521,41 +525,29 @@ def test_an_interrupt_while_another_thread_serves_ends_a_wait_too(wire: Wire, in
     assert not other.is_alive()
 
 
-def test_an_interrupt_waits_for_the_end_of_a_handler(wire: Wire, interrupts: None) -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_an_interrupt_waits_for_the_end_of_a_handler_and_is_not_lost(
+    wire: Wire, interrupts: None, last: bool
+) -> None:
+    main = threading.get_ident()
+    said: list[m.Header] = []
     ended: list[m.Header] = []
 
+    def say_it() -> None:
+        if threading.get_ident() == main and not said:  # it has its turn now, and so will handle the answer itself
+            said.append(m.Scale(1))
+            wire.say("r", m.Scale(1))
+
     def handler(header: m.Header, frames: list[Any]) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         ended.append(header)
 
-    link = wire.link("r", handler)
+    link = wire.link("r", handler, duty=say_it)
     link.send(m.Stop())
     wire.take(1)
-    eventually(lambda: link._server == link._thread.ident)
-    later = threading.Timer(0.02, wire.say, ("r", m.Scale(1)))
-    later.start()
     with pytest.raises(KeyboardInterrupt):
-        link.serve(lambda: False, 10)
-    later.join()
+        link.serve(lambda: last and bool(ended), 10)
     assert ended == [m.Scale(1)], "the handler has come to its end"
-
-
-def test_an_interrupt_that_comes_with_the_last_message_is_not_lost(wire: Wire, interrupts: None) -> None:
-    ear = Ear()
-
-    def handler(header: m.Header, frames: list[Any]) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        ear(header, frames)
-
-    link = wire.link("r", handler)
-    with pytest.raises(KeyboardInterrupt):
-        link.send(m.Stop())
-        wire.take(1)
-        wire.say("r", m.Scale(1))
-        link.serve(ear.has(1), 10)
-        # The IO thread may have been faster; the signal strikes here then.
-        eventually(lambda: False, 1)
-    assert ear.heard == [m.Scale(1)]
 
 
 def test_interrupts_at_any_moment_are_neither_lost_nor_do_they_harm(wire: Wire, interrupts: None) -> None:
