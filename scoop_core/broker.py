@@ -12,7 +12,7 @@ from scoop_core.broker_state import BrokerState
 from scoop_core.config import Launch
 from scoop_core.files import remove_pool
 from scoop_core.ledger import Send
-from scoop_core.link import Hub
+from scoop_core.link import open_hub
 from scoop_core.processes import kill_group, open_pid
 
 
@@ -26,7 +26,7 @@ class Broker:
     """
 
     def __init__(self, launch: Launch, lifeline: int, ready: Callable[[str], None]) -> None:
-        self._hub = Hub(launch.connection, launch.server_secret)
+        self._hub = open_hub(launch.connection, launch.server_secret)
         self._hub.watch(lifeline)
         self._lifeline = lifeline
         self._connection = launch.connection
@@ -60,6 +60,8 @@ class Broker:
                 if isinstance(header, m.Hello):
                     self._watch(peer, header)
                 self._carry_out(state.handle(peer, header, frames, time.time()))
+            for peer in self._hub.gone():
+                self._carry_out(state.leave(peer, time.time()))
             state.garbage = self._hub.garbage
             self._carry_out(state.tick(time.time()))
         for peer, role in state.peers.items():

@@ -62,6 +62,7 @@ class BrokerState:
         self.stopping = False
         self._spawned = range(0)  # numbers of all workers that agents were ever told to start
         self._claims: dict[str, Root] = {}  # roots with jobs that have, or had, waiting spans
+        self._unwanted: set[tuple[str, int]] = set()  # runs (root, number) that were cancelled
         self._idle: dict[str, None] = {}  # workers with nothing to run, the longest idle first
         self._patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
         self.watchers = Watchers()
@@ -122,6 +123,7 @@ class BrokerState:
             self._disown(peer, now)
             self.roots.pop(peer, None)
             self._claims.pop(peer, None)
+            self._unwanted = {key for key in self._unwanted if key[0] != peer}
             self.tree.root_lost(peer)
             del self.peers[peer]
             for worker in self.workers.values():
@@ -354,7 +356,8 @@ class BrokerState:
             if skipped > lo:
                 spans.append(Span(lo, skipped))
             lo = skipped + 1
-        if job.spec.root not in self.roots:  # it left while this was on its way
+        if job.spec.root not in self.roots or (job.spec.root, job.spec.run) in self._unwanted:
+            # The root left, or cancelled its run, while this was on its way.
             for span in spans:
                 self._cancelled(job, span.lo, span.hi, now)
                 self._tell(job, m.Cancel(job.number, span.lo, span.hi))
@@ -399,6 +402,7 @@ class BrokerState:
             self._end(job)
 
     def _cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
+        self._unwanted.add((peer, message.run))
         for job in [j for j in self.jobs.values() if (j.spec.root, j.spec.run) == (peer, message.run)]:
             self._cancel_tasks(job, 0, max((c.hi for c in job.chunks), default=0), now, tell=job.owner != peer)
             if job.owner == peer:  # it has forgotten the job

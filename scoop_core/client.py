@@ -83,9 +83,11 @@ class Client(Peer):
         return self.run
 
     def cancel_run(self, run: int) -> None:
-        """Cancel all that was submitted in a run, at whatever depth."""
+        """Cancel all that was submitted in a run, at whatever depth; a new one begins, if that was the current."""
         self.owner.cancel_run(run)
         self.link.send(m.CancelRun(run))
+        if run == self.run:
+            self.new_run()
 
     # ---- submitting --------------------------------------------------------------------------------------------
 

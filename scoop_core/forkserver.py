@@ -1,8 +1,8 @@
 """The first process of a pool on a host: it forks all others, and sees to it that none is left.
 
-It has imported once what every process of the pool needs; it has no thread and has opened no ZeroMQ context, so it
-may fork at any time, and its children share its memory. It ends, with all its children, when its standard input
-does (whoever started the pool is gone), or when the broker or the agent does.
+It has imported once what every process of the pool needs; it has no thread, so it may fork at any time, and its
+children share its memory. It ends, with all its children, when its standard input does (whoever started the pool is
+gone), or when the broker or the agent does.
 """
 
 from __future__ import annotations

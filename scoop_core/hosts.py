@@ -16,7 +16,7 @@ def default_workers(
     The smallest of: the CPU affinity, the cgroup's quota, `CPU_LIMIT` (JupyterHub) and `SLURM_CPUS_PER_TASK`.
     """
     environment = os.environ if environment is None else environment
-    found = [float(affinity or _affinity())]
+    found = [float(affinity or processors())]
     found += [value for name in ("CPU_LIMIT", "SLURM_CPUS_PER_TASK") if (value := _number(environment.get(name)))]
     if (quota := cgroup_quota(cgroup)) is not None:
         found.append(ceil(quota))
@@ -38,7 +38,8 @@ def cgroup_quota(folder: Path) -> float | None:
     return int(quota) / int(period)
 
 
-def _affinity() -> int:
+def processors() -> int:
+    """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

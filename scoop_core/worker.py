@@ -115,6 +115,7 @@ class Worker(Peer):
         self._sharing = threading.RLock()  # while tasks leave; who cancels one of them waits until it can follow
         self._news = False
         self._own_news = False  # of tasks that only this worker knows
+        self._unwanted: set[tuple[str, int]] = set()  # runs (-1: all of a root) that were cancelled
         self._retiring = False
         self._stopped = False
         self._outputs = Outputs(f"w{number}", self._post, lambda: self.context) if forward else None
@@ -409,6 +410,9 @@ class Worker(Peer):
             self.fibers.stopped = True
             return None
         task = self.state.next()
+        while self._unwanted and task is not None and type(task) is not Piece and self._is_unwanted(task._group):
+            self._forgo(task)
+            task = self.state.next()
         if task is None:
             return None
         self._rested = False
@@ -812,19 +816,31 @@ class Worker(Peer):
         def of_run(group: GroupCount | None) -> bool:
             return group is not None and group.root == root and run in (group.run, -1)
 
+        if run < 0:  # the root is gone
+            self._unwanted = {key for key in self._unwanted if key[0] != root}
+        self._unwanted.add((root, run))  # first: a task of it may be submitting right now
         for task in [t for t in list(self.state.pending) if of_run(t._group)]:
             if self.state.claim(task):
-                count = task.hi - task.lo if type(task) is Lot else 1
-                task._group.queued -= count
-                task._group.cancelled += count
-                if type(task) is Lot:
-                    task.job.cancelled(task.lo, task.hi)
-                else:
-                    task._drop()
+                self._forgo(task)
         self._interrupter.interrupt(
             lambda fiber: not isinstance(fiber.piece, Piece) and of_run(getattr(fiber.piece, "_group", None))
         )
         self._news = True
+
+    def _is_unwanted(self, group: GroupCount) -> bool:
+        """Whether the run was cancelled that this is done for."""
+        return (group.root, group.run) in self._unwanted or (group.root, -1) in self._unwanted
+
+    @staticmethod
+    def _forgo(task: Any) -> None:
+        """A claimed task of the worker's own is cancelled."""
+        count = task.hi - task.lo if type(task) is Lot else 1
+        task._group.queued -= count
+        task._group.cancelled += count
+        if type(task) is Lot:
+            task.job.cancelled(task.lo, task.hi)
+        else:
+            task._drop()
 
     def _retract(self, job: MapJob) -> None:
         """Nobody waits for this map any more: let go of what this worker has kept of it, and interrupt what runs."""

@@ -1,10 +1,10 @@
-"""The wire: the only package that knows ZeroMQ.
+"""The wire: the only package that knows sockets between peers and the broker.
 
 `Hub` is the broker's end, `Link` everybody else's. Both send and receive (header, frames).
 """
 
 from scoop_core.link.hub import Hub
 from scoop_core.link.link import Handler, Link
-from scoop_core.link.sockets import new_secrets
+from scoop_core.link.wires import new_secrets, open_hub
 
-__all__ = ["Handler", "Hub", "Link", "new_secrets"]
+__all__ = ["Handler", "Hub", "Link", "new_secrets", "open_hub"]

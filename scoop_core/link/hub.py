@@ -1,96 +1,184 @@
-"""The broker's end of the wire."""
+"""The broker's end of the wire, for peers on its own host."""
 
 from __future__ import annotations
 
+import os
+import select
+import socket
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
-
-import zmq
-from zmq.auth.thread import ThreadAuthenticator
 
 from scoop_core import messages as m
-from scoop_core.config import Connection, Secrets
-from scoop_core.link.sockets import prepare, receive, send
+from scoop_core.link.end import BadStream
+from scoop_core.link.poller import Poller
+from scoop_core.link.stream import SCRATCH, Stream
+
+#: How long the last messages of a pool may take to leave, in seconds.
+LINGER = 0.2
 
 
-class Hub:
-    """The broker's end: many peers, told apart by their names.
+class Hub(ABC):
+    """The broker's end: many peers, told apart by their names."""
 
-    Args:
-        connection: where to bind. On TCP every peer must have the pool's CURVE keys.
-        server_secret: the broker's own secret key, on TCP.
-    """
+    address: str  # where it is bound (with the port, where the system chose it)
 
-    def __init__(self, connection: Connection, server_secret: str | None) -> None:
-        guarded = connection.secrets is not None and server_secret is not None
-        if not guarded and not connection.address.startswith("ipc://"):
-            raise ValueError(f"{connection.address}: only ipc goes without keys")
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        prepare(self._socket)
-        self._socket.linger = 200
-        self._authenticator: Any = None
-        # A name that comes again is another process (a restarted one, or a liar): the first one keeps it.
-        self._socket.router_handover = False
-        if connection.secrets and server_secret:
-            self._authenticate(connection.secrets, server_secret)
-        self._socket.bind(connection.address)
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
+    def __init__(self) -> None:
         self.garbage = 0  # messages that did not decode
 
-    def _authenticate(self, secrets: Secrets, server_secret: str) -> None:
-        class Callback:
-            """Lets in who proves to have the pool's key, and nobody else."""
-
-            def callback(self, domain: str, key: bytes) -> bool:
-                return key == secrets.client_public.encode()  # pyzmq gives it in Z85 already
-
-        self._authenticator = authenticator = ThreadAuthenticator(self._context)
-        authenticator.start()
-        authenticator.configure_curve_callback(domain="*", credentials_provider=Callback())
-        self._socket.curve_server = True
-        self._socket.curve_secretkey = server_secret.encode()
-        self._socket.curve_publickey = secrets.server_public.encode()
-
-    @property
-    def address(self) -> str:
-        """Where it is bound (with the port, where the system chose it)."""
-        return bytes(self._socket.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0").decode()
-
+    @abstractmethod
     def watch(self, fd: int) -> None:
         """Report this descriptor too, once it is readable or at its end."""
-        self._poller.register(fd, zmq.POLLIN)
+
+    @abstractmethod
+    def unwatch(self, fd: int) -> None:
+        """Report it no more."""
+
+    @abstractmethod
+    def wait(self, seconds: float | None) -> list[int]:
+        """Wait for messages or watched descriptors; return the descriptors."""
+
+    @abstractmethod
+    def messages(self) -> Iterator[tuple[str, m.Header, m.Frames]]:
+        """What has arrived: (peer, header, frames). What is no message is counted and dropped."""
+
+    @abstractmethod
+    def gone(self) -> list[str]:
+        """Who has left since the last time, as far as the wire tells; after their messages."""
+
+    @abstractmethod
+    def send(self, peer: str, header: m.Header, frames: m.Frames) -> None:
+        """Send to a peer; nothing happens if it is gone."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End; the last messages still leave."""
+
+
+class StreamHub(Hub):
+    """A hub on a Unix socket. The first message of a peer is its name.
+
+    Args:
+        path: of the socket; in a folder that only the owner may enter.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.address = f"ipc://{path}"
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        os.chmod(path, 0o600)
+        self._listener.listen(1024)
+        self._listener.setblocking(False)
+        self._scratch = bytearray(SCRATCH)
+        self._streams: dict[int, Stream] = {}  # by descriptor
+        self._names: dict[int, str] = {}
+        self._peers: dict[str, tuple[int, Stream]] = {}
+        self._readable: list[int] = []
+        self._gone: list[str] = []
+        self._poller = Poller()
+        self._poller.register(self._listener.fileno())
+
+    def watch(self, fd: int) -> None:
+        self._poller.register(fd)
 
     def unwatch(self, fd: int) -> None:
         self._poller.unregister(fd)
 
     def wait(self, seconds: float | None) -> list[int]:
-        """Wait for messages or watched descriptors; return the descriptors."""
-        events = self._poller.poll(None if seconds is None else max(0, int(seconds * 1000) + 1))
-        return [fd for fd, _ in events if isinstance(fd, int)]
+        watched, self._readable = [], []
+        for fd, event in self._poller.wait(seconds):
+            stream = self._streams.get(fd)
+            if stream is not None:
+                if event & select.POLLOUT:
+                    stream.flush()
+                    if not stream.waiting:
+                        self._poller.modify(fd, select.POLLIN)
+                if event & ~select.POLLOUT:
+                    self._readable.append(fd)
+            elif fd == self._listener.fileno():
+                self._accept()
+            else:
+                watched.append(fd)
+        return watched
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connected, _ = self._listener.accept()
+            except OSError:  # no more; or out of descriptors, which those that come would not mend
+                return
+            fd = connected.fileno()
+            self._streams[fd] = Stream(connected, self._scratch)
+            self._poller.register(fd)
 
     def messages(self) -> Iterator[tuple[str, m.Header, m.Frames]]:
-        """What has arrived: (peer, header, frames). What is no message is counted and dropped."""
-        for _ in range(1000):  # then the descriptors get their turn
-            message = receive(self._socket, 2)
-            if message is None:
-                return
-            parts, frames = message
+        for fd in self._readable:
+            stream = self._streams[fd]
             try:
-                peer = parts[0].decode("ascii")
-                header = m.decode(parts[1])
-            except (IndexError, UnicodeDecodeError, *m.BadMessage):
+                arrived = stream.read()
+            except BadStream:
                 self.garbage += 1
+                self._drop(fd)
                 continue
-            yield peer, header, frames
+            name = self._names.get(fd)
+            for raw, frames in arrived:
+                if name is None:
+                    name = self._enter(fd, stream, raw)
+                    if name is None:
+                        break
+                    continue
+                try:
+                    header = m.decode(raw)
+                except m.BadMessage:
+                    self.garbage += 1
+                    continue
+                yield name, header, frames
+            if stream.ended:
+                self._drop(fd)
+
+    def _enter(self, fd: int, stream: Stream, raw: bytes) -> str | None:
+        """A new peer gives its name. One that is in use is a liar's, or a restarted one's: the first keeps it."""
+        try:
+            name = raw.decode("ascii")
+        except UnicodeDecodeError:
+            name = ""
+        if not name or name in self._peers:
+            self.garbage += 1
+            self._drop(fd)
+            return None
+        self._names[fd] = name
+        self._peers[name] = fd, stream
+        return name
+
+    def _drop(self, fd: int) -> None:
+        stream = self._streams.pop(fd, None)
+        if stream is None:
+            return
+        self._poller.unregister(fd)
+        stream.close()
+        name = self._names.pop(fd, None)
+        if name is not None:
+            del self._peers[name]
+            self._gone.append(name)
+
+    def gone(self) -> list[str]:
+        gone, self._gone = self._gone, []
+        return gone
 
     def send(self, peer: str, header: m.Header, frames: m.Frames) -> None:
-        """Send to a peer; nothing happens if it is gone."""
-        send(self._socket, (peer.encode(), m.encode(header)), frames)
+        found = self._peers.get(peer)
+        if found is not None:
+            fd, stream = found
+            waiting = stream.waiting
+            stream.put(m.encode(header), frames)
+            if not waiting:
+                stream.flush()
+                if stream.waiting:
+                    self._poller.modify(fd, select.POLLIN | select.POLLOUT)
 
     def close(self) -> None:
-        self._socket.close()
-        if self._authenticator is not None:  # its thread has sockets of this context
-            self._authenticator.stop()
-        self._context.term()
+        self._listener.close()
+        end = time.monotonic() + LINGER
+        for stream in self._streams.values():
+            stream.close(end - time.monotonic())

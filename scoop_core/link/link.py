@@ -11,23 +11,25 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
-
-import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from scoop_core import messages as m
 from scoop_core.config import INTERRUPT_SECONDS, TURN_SECONDS, Connection
+from scoop_core.link.end import BadStream, Raw
+from scoop_core.link.poller import Poller
 from scoop_core.link.shield import Shield
-from scoop_core.link.sockets import prepare, receive, send
+from scoop_core.link.wires import open_end
 
 _log = logging.getLogger("scoop")
 
 Handler = Callable[[m.Header, m.Frames], None]
+
+#: The last messages of a peer may take so many seconds to leave.
+LINGER = 0.5
 
 
 class Link:
@@ -60,25 +62,17 @@ class Link:
         self._duty = duty
         self._lifeline = lifeline
         self._shielded = shielded
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        prepare(self._socket)
-        self._socket.identity = name.encode()
-        self._socket.reconnect_ivl = 5
-        self._socket.reconnect_ivl_max = 50
-        if connection.secrets:
-            self._socket.curve_serverkey = connection.secrets.server_public.encode()
-            self._socket.curve_publickey = connection.secrets.client_public.encode()
-            self._socket.curve_secretkey = connection.secrets.client_secret.encode()
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._socket.connect(connection.address)
+        self._end = end = open_end(connection, name)
+        self._inbox: deque[Raw] = deque()
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)
         os.set_blocking(self._ring, False)
-        self._poller = zmq.Poller()
-        for source in (self._socket, self._monitor, self._bell, lifeline):
-            if source is not None:
-                self._poller.register(source, zmq.POLLIN)
+        self._poller = Poller()
+        for fd in (*end.descriptors, self._bell, lifeline):
+            if fd is not None:
+                self._poller.register(fd)
+        self._unread = True  # there may be something to read: its descriptor said so (or it has ended at once)
+        self._blocked = False  # the end is waiting, and its descriptor registered for that
         self._outbox: deque[tuple[m.Header, m.Frames]] = deque()
         # Reentrant, because a KeyboardInterrupt may strike between taking it and the `try` behind it: its owner then
         # finds it taken by itself (see `_take`), instead of waiting for ever.
@@ -123,13 +117,16 @@ class Link:
                 self._mutex.release()
 
     def _flush(self) -> None:
-        outbox = self._outbox
+        outbox, end = self._outbox, self._end
+        if not outbox and not end.waiting:
+            return
         while outbox:
             header, frames = outbox.popleft()
-            try:
-                send(self._socket, (m.encode(header),), frames)
-            except zmq.Again:  # its keys were refused; what waits for an answer waits in vain
-                continue
+            end.put(m.encode(header), frames)
+        end.flush()
+        if end.waiting != self._blocked and end.descriptors:
+            self._blocked = end.waiting
+            self._poller.modify(end.descriptors[0], select.POLLIN | (select.POLLOUT if self._blocked else 0))
 
     def _wake(self) -> None:
         try:
@@ -209,8 +206,8 @@ class Link:
     def _serve(self, until: Callable[[], bool], end: float | None, shield: Shield) -> bool:
         __tracebackhide__ = True
         while True:
-            self._flush()
-            self._receive()
+            if self._unread or self._inbox or self._end.ready():
+                self._receive()
             if until() or not self.alive or self._closed:
                 return until()
             if self._waiting:
@@ -226,8 +223,10 @@ class Link:
             if shield.needed:
                 # An interrupt between Python's last look for one and the system call does not end the wait.
                 wait = INTERRUPT_SECONDS if wait is None else min(wait, INTERRUPT_SECONDS)
+            if self._end.ready():
+                continue
             with shield.off():
-                events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
+                events = self._poller.wait(wait)
             self._attend(events)
 
     def _run(self) -> None:
@@ -254,8 +253,8 @@ class Link:
     def _keep_serving(self) -> None:
         """The IO thread's turn: until another thread wants one."""
         while not self._takers and not self._closed:
-            self._flush()
-            self._receive()
+            if self._unread or self._inbox or self._end.ready():
+                self._receive()
             wait = self._duty() if self._duty else None
             self._flush()
             if self._waiting:
@@ -263,8 +262,8 @@ class Link:
                     self._arrived.notify_all()
             if not self.alive:
                 return
-            events = self._poller.poll(None if wait is None else int(wait * 1000) + 1)
-            self._attend(events)
+            if not self._end.ready():
+                self._attend(self._poller.wait(wait, sleepy=True))
 
     def nudge(self) -> None:
         """Have the duty done soon, by whoever has the next turn."""
@@ -286,40 +285,39 @@ class Link:
     # ---- receiving ---------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        for _ in range(1000):
-            if self._closed:
-                return
-            message = receive(self._socket, 1)
-            if message is None:
-                return
-            parts, frames = message
+        inbox = self._inbox  # the same for all: a handler that waits takes from it what came behind its own message
+        self._unread = False
+        try:
+            inbox.extend(self._end.read())
+        except BadStream:
+            self._end.ended = True
+        while inbox and not self._closed:
+            raw, frames = inbox.popleft()
             try:
-                header = m.decode(parts[0])
+                header = m.decode(raw)
             except m.BadMessage:
                 continue  # only the broker writes here, and of the same version
             try:
                 self._handler(header, frames)
             except Exception:  # of a callback, or a mistake of ours: the messages after this one still matter
                 _log.exception("while handling %s", type(header).__name__)
+        if self._end.ended:
+            self._give_up()
 
-    def _attend(self, events: list[tuple[Any, int]]) -> None:
+    def _attend(self, events: list[tuple[int, int]]) -> None:
         """React to what ended the wait, other than a message."""
-        for source, _ in events:
-            if source == self._bell:
+        for fd, _ in events:
+            if fd == self._bell:
                 try:
                     os.read(self._bell, 4096)
                 except BlockingIOError:
                     pass
                 self._nudged = False  # only now, or a nudge could be taken for rung whose byte was just read
-            elif source == self._lifeline:
+            elif fd == self._lifeline:
                 self._poller.unregister(self._lifeline)
                 self._give_up()
-            elif source is self._monitor:
-                while self._monitor.poll(0):
-                    event = parse_monitor_message(self._monitor.recv_multipart())
-                    if event["event"] == zmq.EVENT_DISCONNECTED:
-                        self._receive()  # what came before the end
-                        self._give_up()
+            else:
+                self._unread = True
 
     def _give_up(self) -> None:
         if self.alive:
@@ -337,9 +335,6 @@ class Link:
             self._thread.join(2)
         with self._mutex:
             self._flush()
-            self._socket.disable_monitor()
-            self._monitor.close(0)
-            self._socket.close()
-            self._context.term()
+            self._end.close(LINGER)
         os.close(self._bell)
         os.close(self._ring)

@@ -117,7 +117,7 @@ class Packer:
         buffers: list[Any] = []
         for place in parcel.buffers:
             if place is None:
-                raw = _raw(next(rest))
+                raw = next(rest)
                 buffers.append(bytearray(raw) if writable else raw)
             elif place.name not in mapped:
                 buffers.append(self._shelf.get(place, take, writable))
@@ -130,7 +130,7 @@ class Packer:
         """What makes the buffers, anew at each call: what a task does to its arguments is nobody else's business."""
         rest = iter(frames)
         return [
-            partial(bytearray, _raw(next(rest))) if place is None else partial(self._shelf.get, place, False, True)
+            partial(bytearray, next(rest)) if place is None else partial(self._shelf.get, place, False, True)
             for place in parcel.buffers
         ]
 
@@ -270,11 +270,6 @@ class Packer:
         pickler = Pickler(file, self._program, lambda buffer: True)
         pickler.dump(error)
         return file.getvalue(), [], set()
-
-
-def _raw(frame: Any) -> Any:
-    """The bytes of a ZeroMQ frame, or bytes as they are."""
-    return getattr(frame, "buffer", frame)
 
 
 def unpack_error(failure: Failure) -> BaseException:

@@ -19,7 +19,6 @@ from typing import Any
 
 import psutil
 import pytest
-import zmq
 
 import scoop
 from scoop import BrokerLost, Pool, WorkerLost, futures, shared
@@ -28,6 +27,7 @@ from scoop_core.processes import is_alive
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
 from tests.scoop.running import PROGRAMS, Program, running
+from tests.stranger import Stranger
 from tests.waiting import eventually
 
 SECOND = 1.0
@@ -398,13 +398,10 @@ input()
 
 
 @pytest.fixture
-def stranger(pool: Pool) -> Iterator[zmq.Socket[bytes]]:
-    """A socket that is connected to the pool's broker, and unknown to it."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.linger = 0
-        dealer.identity = b"visitor"
-        dealer.connect(pool.client.connection.address)
-        yield dealer
+def stranger(pool: Pool) -> Iterator[Stranger]:
+    """Connected to the pool's broker, and unknown to it."""
+    with Stranger(pool.client.connection) as stranger:
+        yield stranger
 
 
 def strange(pool: Pool) -> int:
@@ -426,7 +423,7 @@ NONSENSE: list[m.Header] = [
 ]  # fmt: skip
 
 
-def test_garbage_of_a_stranger_is_dropped_and_counted(pool: Pool, stranger: zmq.Socket[bytes]) -> None:
+def test_garbage_of_a_stranger_is_dropped_and_counted(pool: Pool, stranger: Stranger) -> None:
     before, size = strange(pool), len(pool.workers)
     garbage = [
         [b""], [b"", b""], [b"garbage"], [b"\xff" * 1000], [b"\xc1"], [os.urandom(100_000)], [b"x" * 50_000_000],
@@ -435,29 +432,28 @@ def test_garbage_of_a_stranger_is_dropped_and_counted(pool: Pool, stranger: zmq.
         [b"x"] * 1000,
     ]  # fmt: skip
     for frames in garbage:
-        stranger.send_multipart(frames)
+        stranger.send(*frames)
     for header in NONSENSE:
         stranger.send(m.encode(header))
     expected = before + len(garbage) + len(NONSENSE) - 1  # `Stop` with a further byte decodes
     eventually(lambda: strange(pool) >= expected)
     assert len(pool.workers) == size
-    assert not stranger.poll(0), "nobody answers"
+    assert not stranger.hears(), "nobody answers"
     assert works(pool, 2)
 
 
-@pytest.mark.parametrize("identity", ["root", "w0", "agent", b"\xff\xfe", b"x" * 255])
-def test_nobody_can_take_the_name_of_another(pool: Pool, identity: str | bytes) -> None:
-    names = {"root": pool.client.name, "w0": "w0", "agent": f"agent-{socket.gethostname()}"}
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.linger = 0
-        dealer.identity = identity if isinstance(identity, bytes) else names[identity].encode()
-        dealer.connect(pool.client.connection.address)
+@pytest.mark.parametrize("role", ["root", "worker", "agent"])
+def test_nobody_can_take_the_name_of_another(pool: Pool, role: str) -> None:
+    worker: str = pool.workers[0]["name"]
+    names = {"root": pool.client.name, "worker": worker, "agent": f"agent-{socket.gethostname()}"}
+    with Stranger(pool.client.connection, names[role].encode()) as liar:
         for header in NONSENSE:
-            dealer.send(m.encode(header))
+            liar.send(m.encode(header))
+        eventually(liar.is_shut_out)
         assert works(pool, 2)
 
 
-def test_nonsense_of_somebody_known_hurts_nobody_else(pool: Pool, stranger: zmq.Socket[bytes]) -> None:
+def test_nonsense_of_somebody_known_hurts_nobody_else(pool: Pool, stranger: Stranger) -> None:
     chance = random.Random(2)
     harmful = (m.Stop, m.Restart, m.Scale, m.Constant)  # who is let in may do these
     stranger.send(m.encode(m.Hello("root", os.getpid(), socket.gethostname())))
@@ -472,7 +468,7 @@ def test_nonsense_of_somebody_known_hurts_nobody_else(pool: Pool, stranger: zmq.
         stranger.send(m.encode(m.Extend(*numbers, "rows", m.Parcel(b""), (chance.randrange(9),))))
         stranger.send(m.encode(m.Shared((tuple(numbers),), numbers[0], True)))
     stranger.send(m.encode(m.Ask(7, "pool")))
-    eventually(lambda: stranger.poll(0))
+    eventually(stranger.hears)
     assert list(futures.map(tasks.leaves, range(6))) == [2**depth for depth in range(6)]
 
 

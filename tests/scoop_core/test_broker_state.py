@@ -491,6 +491,18 @@ def test_a_cancelled_run_takes_all_that_its_tasks_had_submitted() -> None:
     assert list(stage.state.jobs) == [("r0", 2)], "its owner has forgotten the others without a word"
 
 
+def test_what_a_task_of_a_cancelled_run_submits_afterwards_is_cancelled_too() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1, run=7)
+    stage.say("r0", m.CancelRun(7))
+    stage.sent.clear()
+    stage.submit(5, owner="w0", root="r0", run=7, function="child")
+    assert [(s.to, span(s.header)) for s in stage.sent if isinstance(s.header, m.Cancel)] == [("w0", (0, 5))]
+    assert not [s for s in stage.sent if isinstance(s.header, m.Assign)]
+    stage.submit(1, job=2, run=8)
+    assert [s for s in stage.sent if isinstance(s.header, m.Assign)], "the next run is not meant"
+
+
 def test_the_owner_hears_of_each_cancelled_task_once() -> None:
     stage = Stage(workers=2)
     stage.submit(1, run=7)

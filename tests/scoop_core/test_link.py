@@ -8,17 +8,17 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import zmq
 from zmq.utils import garbage
 
 from scoop_core import messages as m
 from scoop_core.config import Connection, Secrets
-from scoop_core.link import Hub, Link, new_secrets
+from scoop_core.link import Link, new_secrets, open_hub
+from scoop_core.link.stream import Stream
+from tests.stranger import Stranger
 from tests.waiting import eventually
 
 Message = tuple[str, m.Header, list[bytes]]
@@ -35,7 +35,7 @@ class Wire:
         self._folder = tempfile.TemporaryDirectory(prefix="link-", dir="/tmp")  # sockets need short paths
         address = address or f"ipc://{self._folder.name}/hub"
         self.connection = Connection("1", "p", address, "", "", 1, secrets)
-        self.hub = Hub(self.connection, server_secret)
+        self.hub = open_hub(self.connection, server_secret)
         self.connection = msgspec.structs.replace(self.connection, address=self.hub.address)
         self.links: list[Link] = []
         self.messages: list[Message] = []
@@ -51,14 +51,18 @@ class Wire:
 
     def take(self, count: int, seconds: float = 10.0) -> list[Message]:
         """The first so many messages, once the hub has them."""
+        self.pump(lambda: len(self.messages) >= count, seconds)
+        return self.messages[:count]
 
-        def enough() -> bool:
+    def pump(self, until: Callable[[], Any], seconds: float = 20.0) -> None:
+        """Let the hub receive, and send what it could not send at once."""
+
+        def so() -> bool:
             self.hub.wait(0.005)
             self.messages += [(peer, header, plain(frames)) for peer, header, frames in self.hub.messages()]
-            return len(self.messages) >= count
+            return bool(until())
 
-        eventually(enough, seconds, step=0)
-        return self.messages[:count]
+        eventually(so, seconds, step=0)
 
     def say(self, peer: str, *headers: m.Header) -> None:
         for header in headers:
@@ -79,7 +83,7 @@ class Wire:
 @pytest.fixture(scope="module", autouse=True)
 def collector() -> Iterator[None]:
     """ZeroMQ's own thread for frames that are sent without a copy: once begun, it belongs to the process."""
-    wire = Wire()
+    wire = guarded()
     wire.link().send(m.Stop(), [bytes(1_000_000)])
     wire.take(1)
     wire.close()
@@ -87,9 +91,29 @@ def collector() -> Iterator[None]:
     garbage.gc.stop()
 
 
+def guarded() -> Wire:
+    """On TCP, with keys."""
+    secrets, server_secret = new_secrets()
+    return Wire("tcp://127.0.0.1:*", secrets, server_secret)
+
+
+@pytest.fixture(params=[Wire, guarded], ids=["local", "network"])
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    wire = request.param()
+    yield wire
+    wire.close()
+
+
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def local() -> Iterator[Wire]:
     wire = Wire()
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def network() -> Iterator[Wire]:
+    wire = guarded()
     yield wire
     wire.close()
 
@@ -130,7 +154,7 @@ def test_the_answer_arrives_with_its_frames(wire: Wire) -> None:
     link.send(m.Stop())
     wire.take(1)
     wire.hub.send("r", m.Scale(1), [b"a", bytes(500_000)])
-    assert link.serve(ear.has(1), 10)
+    wire.pump(ear.has(1))
     assert ear.heard == [m.Scale(1)]
     assert ear.frames == [[b"a", bytes(500_000)]]
 
@@ -142,8 +166,8 @@ def test_messages_of_one_peer_arrive_in_order_and_none_is_dropped(wire: Wire) ->
         link.post(header)
     link.flush()
     assert [header for _, header, _ in wire.take(20_000)] == numbered(20_000)
-    wire.say("r", *numbered(20_000))  # far more than ZeroMQ would hold by default
-    assert link.serve(ear.has(20_000), 20)
+    wire.say("r", *numbered(20_000))  # far more than sockets hold by default
+    wire.pump(ear.has(20_000))
     assert ear.heard == numbered(20_000)
 
 
@@ -187,44 +211,81 @@ def test_a_name_that_is_in_use_cannot_be_taken_over(wire: Wire) -> None:
 # ---- garbage ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def stranger(wire: Wire) -> Iterator[zmq.Socket[bytes]]:
-    """A socket that sends what it likes."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.identity = b"stranger"
-        dealer.linger = 0
-        dealer.connect(wire.connection.address)
-        yield dealer
-
-
 GARBAGE = [[b""], [b"garbage"], [b"\x91\xa4none"], [b"", b""], [b"\xff" * 1000, b"x"], [bytes(10_000)]]
 
 
-def test_garbage_is_counted_and_dropped_and_nobody_else_notices(wire: Wire, stranger: zmq.Socket[bytes]) -> None:
-    for parts in GARBAGE:
-        stranger.send_multipart(parts)
-    stranger.send(m.encode(m.Refused("reason")).replace(b"reason", b"\xff\xfe\xfd\xfc\xfb\xfa"))
-    stranger.send(m.encode(m.Answer(1, None))[:-1] + b"\x91" * 100_000 + b"\xc0")
-    stranger.send(m.encode(m.Stop()))
-    wire.link("r").send(m.Scale(1))
-    assert sorted(wire.take(2), key=str) == [("r", m.Scale(1), []), ("stranger", m.Stop(), [])]
-    assert wire.hub.garbage == len(GARBAGE) + 2
+def test_garbage_is_counted_and_dropped_and_nobody_else_notices(local: Wire) -> None:
+    with Stranger(local.connection, b"stranger") as stranger:
+        for parts in GARBAGE:
+            stranger.send(*parts)
+        stranger.send(m.encode(m.Refused("reason")).replace(b"reason", b"\xff\xfe\xfd\xfc\xfb\xfa"))
+        stranger.send(m.encode(m.Answer(1, None))[:-1] + b"\x91" * 100_000 + b"\xc0")
+        stranger.send(m.encode(m.Stop()))
+        local.link("r").send(m.Scale(1))
+        assert sorted(local.take(2), key=str) == [("r", m.Scale(1), []), ("stranger", m.Stop(), [])]
+        assert local.hub.garbage == len(GARBAGE) + 2
+        assert not stranger.is_shut_out()
 
 
-def test_a_name_that_is_no_text_is_garbage(wire: Wire) -> None:
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.identity = b"\xff\xfe"
-        dealer.linger = 1000
-        dealer.connect(wire.connection.address)
-        dealer.send(m.encode(m.Stop()))
-        wire.link("r").send(m.Stop())
+@pytest.mark.parametrize("name", [b"", b"\xff\xfe"])
+def test_who_has_no_proper_name_is_shut_out(local: Wire, name: bytes) -> None:
+    with Stranger(local.connection, name) as stranger:
+        stranger.send(m.encode(m.Stop()))
+        local.link("r").send(m.Stop())
+        local.pump(stranger.is_shut_out)
+        assert local.hub.garbage == 1
+    assert [peer for peer, _, _ in local.take(1)] == ["r"]
 
-        def counted() -> bool:
-            wire.take(1)
-            return wire.hub.garbage == 1
 
-        eventually(counted)
-    assert [peer for peer, _, _ in wire.messages] == ["r"]
+@pytest.mark.parametrize(
+    "raw", [bytes(12), b"\xff" * 12, b"\x01\x00\x00\x00" + b"\xff" * 8, b"GET / HTTP/1.1\r\n\r\n"]
+)
+def test_who_does_not_keep_to_the_frame_is_shut_out(local: Wire, raw: bytes) -> None:
+    with Stranger(local.connection) as stranger:
+        stranger.stream._out.append(raw)
+        stranger.stream.flush()
+        local.pump(stranger.is_shut_out)
+    assert local.hub.garbage == 1
+    local.link("r").send(m.Stop())
+    assert [peer for peer, _, _ in local.take(1)] == ["r"]
+
+
+def test_who_only_knocks_leaves_no_trace(local: Wire) -> None:
+    Stream.connect(local.connection.address.removeprefix("ipc://")).close()
+    local.link("r").send(m.Stop())
+    local.take(1)
+    assert local.hub.garbage == 0
+    assert local.hub.gone() == []
+    assert len(local.hub._streams) == 1  # type: ignore[attr-defined]
+
+
+def test_a_hub_tells_who_has_left_after_all_that_was_said(local: Wire) -> None:
+    link = local.link("r")
+    local.link("other").send(m.Stop())
+    for header in numbered(1000):
+        link.post(header)
+    link.close()
+    assert len(local.take(1001)) == 1001
+    gone: list[str] = []
+
+    def left() -> list[str]:
+        gone.extend(local.hub.gone())
+        return gone
+
+    local.pump(left)
+    assert gone == ["r"]
+    second = local.link("r")  # the name is free again
+    second.send(m.Scale(7))
+    assert local.take(1002)[-1] == ("r", m.Scale(7), [])
+
+
+def test_to_connect_to_nobody_is_to_have_lost_the_broker(local: Wire) -> None:
+    local.close_hub()
+    lost: list[int] = []
+    link = local.link("r", lost=lambda: lost.append(1))
+    link.send(m.Stop())
+    assert link.serve(lambda: False, 10) is False
+    assert lost == [1]
 
 
 def test_garbage_from_the_broker_does_not_end_a_link(wire: Wire) -> None:
@@ -232,9 +293,13 @@ def test_garbage_from_the_broker_does_not_end_a_link(wire: Wire) -> None:
     link = wire.link("r", ear)
     link.send(m.Stop())
     wire.take(1)
-    wire.hub._socket.send_multipart([b"r", b"garbage"])
+    wire.say("r", Nonsense())
     wire.say("r", m.Scale(1))
     assert link.serve(ear.has(1), 10)
+
+
+class Nonsense(m.Header, tag="nonsense"):
+    """Of another version, perhaps."""
 
 
 def test_a_handler_that_fails_does_not_end_a_link(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
@@ -586,26 +651,21 @@ def test_interrupts_at_any_moment_are_neither_lost_nor_do_they_harm(wire: Wire, 
 # ---- between hosts ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def guarded() -> Iterator[Wire]:
-    """A hub on TCP, with keys."""
-    secrets, server_secret = new_secrets()
-    wire = Wire("tcp://127.0.0.1:*", secrets, server_secret)
-    yield wire
-    wire.close()
-
-
-def test_on_tcp_who_has_the_keys_is_let_in(guarded: Wire) -> None:
+def test_on_tcp_who_has_the_keys_is_let_in(network: Wire) -> None:
     ear = Ear()
-    link = guarded.link("r", ear)
+    link = network.link("r", ear)
     link.send(m.Scale(1), [b"frame"])
-    assert guarded.take(1) == [("r", m.Scale(1), [b"frame"])]
-    guarded.say("r", m.Scale(2))
+    assert network.take(1) == [("r", m.Scale(1), [b"frame"])]
+    network.say("r", m.Scale(2))
     assert link.serve(ear.has(1), 10)
 
 
-def without_keys(connection: Connection) -> Connection:
-    return msgspec.structs.replace(connection, secrets=None)
+def test_nobody_listens_or_speaks_on_tcp_without_keys() -> None:
+    connection = Connection("1", "p", "tcp://127.0.0.1:*", "", "", 1)
+    with pytest.raises(ValueError, match="keys"):
+        open_hub(connection, None)
+    with pytest.raises(ValueError, match="keys"):
+        Link(connection, "r", lambda *_: None, lambda: None)
 
 
 def with_keys_of_another_pool(connection: Connection) -> Connection:
@@ -619,42 +679,37 @@ def with_the_servers_key_only(connection: Connection) -> Connection:
     return msgspec.structs.replace(connection, secrets=secrets)
 
 
-@pytest.mark.parametrize("how", [without_keys, with_keys_of_another_pool, with_the_servers_key_only])
-def test_on_tcp_who_has_not_the_keys_gets_nothing(guarded: Wire, how: Callable[[Connection], Connection]) -> None:
+@pytest.mark.parametrize("how", [with_keys_of_another_pool, with_the_servers_key_only])
+def test_on_tcp_who_has_not_the_keys_gets_nothing(network: Wire, how: Callable[[Connection], Connection]) -> None:
     ear = Ear()
-    intruder = guarded.link("w0", ear, connection=how(guarded.connection))
+    intruder = network.link("w0", ear, connection=how(network.connection))
     intruder.send(m.Stop())
     # Round trips of somebody with the keys: meanwhile the intruder's words would have arrived.
     welcome = Ear()
-    link = guarded.link("r", welcome)
+    link = network.link("r", welcome)
     for count in range(1, 21):
         link.send(m.Scale(count))
-        guarded.take(count)
-        guarded.say("r", m.Scale(count))
-        guarded.say("w0", m.Scale(count))
+        network.take(count)
+        network.say("r", m.Scale(count))
+        network.say("w0", m.Scale(count))
         assert link.serve(welcome.has(count), 10)
     eventually(lambda: not intruder.alive)
     intruder.send(m.Stop(), [b"frame"])  # must not wait for a peer that will never come
     assert intruder.serve(lambda: False, 10) is False
-    assert {peer for peer, _, _ in guarded.messages} == {"r"}
+    assert {peer for peer, _, _ in network.messages} == {"r"}
     assert ear.heard == []
-    assert guarded.hub.garbage == 0
+    assert network.hub.garbage == 0
 
 
-def test_bytes_that_are_not_even_zeromq_do_no_harm(guarded: Wire) -> None:
-    host, _, port = guarded.connection.address.removeprefix("tcp://").rpartition(":")
+def test_bytes_that_are_not_even_zeromq_do_no_harm(network: Wire) -> None:
+    host, _, port = network.connection.address.removeprefix("tcp://").rpartition(":")
     for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\xff" + bytes(8) + b"\x7f" + bytes(1000)):
         with socket.create_connection((host, int(port))) as raw:
             raw.sendall(data)
-    guarded.link("r").send(m.Stop())
-    assert guarded.take(1) == [("r", m.Stop(), [])]
+    network.link("r").send(m.Stop())
+    assert network.take(1) == [("r", m.Stop(), [])]
 
 
-def test_tcp_without_keys_is_refused() -> None:
-    with pytest.raises(ValueError, match="only ipc goes without keys"):
-        Hub(Connection("1", "p", "tcp://127.0.0.1:*", "", "", 1), None)
-
-
-def test_every_pool_has_keys_of_its_own(tmp_path: Path) -> None:
+def test_every_pool_has_keys_of_its_own() -> None:
     keys = [*(new_secrets() for _ in range(3))]
     assert len({key for secrets, server in keys for key in (*msgspec.structs.astuple(secrets), server)}) == 12

@@ -1,0 +1,57 @@
+"""Waiting for descriptors."""
+
+from __future__ import annotations
+
+import os
+import select
+from time import perf_counter
+
+from scoop_core.hosts import processors
+
+#: Who was answered within this time looks again and again for an answer the next time before it sleeps, in seconds.
+#: To be woken takes longer than all else in a round trip (on a virtual machine, where a processor that has nothing to
+#: do is given away, 0.1 ms and more), and four processes would be, one after the other.
+QUICK = 0.001
+#: For so long, in seconds.
+SPIN = 0.0005
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    """As `poll` wants it: not less than meant, or it would be called again and again."""
+    return None if seconds is None else max(0, int(seconds * 1000) + 1)
+
+
+class Poller:
+    """Waits for any of several descriptors."""
+
+    def __init__(self) -> None:
+        poll = select.poll()
+        self._poll = poll.poll
+        self.modify = poll.modify
+        self.unregister = poll.unregister
+        self._register = poll.register
+        self._quick = False  # the last wait was short
+        self._alone = processors() == 1  # whoever we wait for needs the only one
+
+    def register(self, fd: int, events: int = select.POLLIN) -> None:
+        """Wait for this one too."""
+        self._register(fd, events)
+
+    def wait(self, seconds: float | None, sleepy: bool = False) -> list[tuple[int, int]]:
+        """Wait until there are events, for `seconds` at most.
+
+        Args:
+            seconds: None waits for ever.
+            sleepy: sleep at once: others need the processor, or the interpreter.
+        """
+        began = perf_counter()
+        if self._quick and not (sleepy or self._alone) and (seconds is None or seconds > SPIN):
+            end = began + SPIN
+            while perf_counter() < end:
+                events = self._poll(0)
+                if events:
+                    return events
+                os.sched_yield()
+        events = self._poll(milliseconds(seconds))
+        self._quick = bool(events) and perf_counter() - began < QUICK
+        return events
