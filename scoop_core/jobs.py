@@ -114,7 +114,9 @@ class CallJob(OwnedJob):
         self.owner.over(self, over)
 
     def abandon(self) -> None:
-        self.waiting.clear()
+        calls, self.waiting = self.waiting, []
+        for call in calls:
+            self.owner.packer.melt(call)
         futures, self.futures = self.futures, {}
         for future in futures.values():
             future._drop()

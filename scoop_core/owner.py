@@ -7,6 +7,7 @@ thousand of them cost a few messages; a `map` is a job from the start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
@@ -19,7 +20,7 @@ from scoop_core.config import RETRIES
 from scoop_core.errors import WorkerLost
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
-from scoop_core.payload import PackedFunction, Packer, explain_argument
+from scoop_core.payload import Layer, PackedFunction, Packer, explain_argument
 from scoop_core.task_tree import Place
 
 #: Calls that are sent together at the most.
@@ -149,9 +150,12 @@ class Owner:
             calls, job.waiting = job.waiting, []
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
-                self._extend(job, lo, calls, "calls", self._counts)
+                with closing(self.packer.layer()) as layer:
+                    self._extend(job, lo, calls, "calls", layer, self._counts)
 
-    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+    def _extend(
+        self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer, counted: bool = False
+    ) -> None:
         hi = lo + len(items)
         name = job.spec.name
 
@@ -159,7 +163,7 @@ class Owner:
             args = items[position] if form == "rows" else (items[position],)
             return explain_argument(name, args, {}, error)
 
-        form, parcel, frames, errors = self.packer.pack_items(items, form, explain)
+        form, parcel, frames, errors = self.packer.pack_items(items, form, explain, layer.share)
         with self._lock:
             job.left += hi - lo
             self.pending += hi - lo
@@ -181,11 +185,12 @@ class Owner:
             counted: whether the task tree knows them already.
         """
         job.sent = max(job.sent, lo + len(items))
-        if form == "range":
-            self._extend(job, lo, items, form, counted)
-            return
-        for start, chunk in chunks(items, self._size()):
-            self._extend(job, lo + start, chunk, form, counted)
+        with closing(self.packer.layer()) as layer:
+            if form == "range":
+                self._extend(job, lo, items, form, layer, counted)
+                return
+            for start, chunk in chunks(items, self._size()):
+                self._extend(job, lo + start, chunk, form, layer, counted)
 
     # ---- in ----------------------------------------------------------------------------------------------------
 

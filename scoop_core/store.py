@@ -3,6 +3,8 @@
 A shelf is a folder of the pool (0700, on /dev/shm where there is one) with a file (0600) for each buffer. A receiver
 maps the file; nobody copies it. Who puts a buffer on the shelf takes it off again, except for results: these are
 taken off by who unpacks them. The folder goes with the pool, so whatever a dead process left goes too.
+
+What goes out (arguments, functions, constants) is *shared*: the same bytes, in however many calls, lie there once.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ import mmap
 import os
 import secrets
 import shutil
+import threading
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +25,28 @@ from scoop_core.messages import Segment
 THRESHOLD = 128 * 1024
 #: A shelf leaves this share of the file system to others (containers often have 64 MiB in all).
 RESERVE = 0.1
+#: Results from this size on are mapped by who takes them, not copied, ...
+MAPPED = 1 << 20
+#: ... as long as there are not more of these than that: each holds a descriptor.
+MAPPINGS = 256
 
 
 def shared_memory() -> Path | None:
     """A file system in memory, if there is one that can be written to."""
     path = Path("/dev/shm")
     return path if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None
+
+
+Fingerprint = tuple[int, bytes, bytes, bytes]
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A segment that several parcels use."""
+
+    segment: Segment
+    fingerprint: Fingerprint
+    uses: int = 1
 
 
 class Shelf:
@@ -39,6 +60,44 @@ class Shelf:
     def __init__(self, folder: str, owner: str) -> None:
         self._folder = Path(folder)
         self._owner = owner
+        self._lock = threading.Lock()  # several threads submit
+        self._shared: dict[str, _Shared] = {}  # by name
+        self._alike: dict[Fingerprint, list[_Shared]] = {}
+        self._mappings = 0
+
+    def share(self, buffer: memoryview) -> Segment | None:
+        """As `put`; but if the same bytes lie there already, that segment once more. `discard` it as often."""
+        if buffer.nbytes < THRESHOLD:
+            return None
+        view = buffer.cast("B")
+        fingerprint = _fingerprint(view)
+        with self._lock:
+            for known in self._alike.get(fingerprint, ()):
+                if self._holds(known.segment, view):
+                    known.uses += 1
+                    return known.segment
+            segment = self.put(buffer)
+            if segment is not None:
+                self._shared[segment.name] = shared = _Shared(segment, fingerprint)
+                self._alike.setdefault(fingerprint, []).append(shared)
+            return segment
+
+    def again(self, segment: Segment) -> Segment:
+        """A shared segment once more."""
+        with self._lock:
+            self._shared[segment.name].uses += 1
+        return segment
+
+    def _holds(self, segment: Segment, view: memoryview) -> bool:
+        """Whether a segment has just these bytes."""
+        try:
+            mapped = self.get(segment, take=False, writable=False)
+        except OSError:
+            return False
+        # As large numbers: eight bytes are compared as fast as one.
+        whole = segment.size // 8 * 8
+        with mapped, memoryview(mapped) as there, there[:whole].cast("Q") as numbers:
+            return numbers == view[:whole].cast("Q") and there[whole:] == view[whole:]
 
     def put(self, buffer: memoryview) -> Segment | None:
         """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
@@ -70,8 +129,7 @@ class Shelf:
 
         Args:
             segment: what `put` returned, here or in another process.
-            take: take it off the shelf, into this process's own memory: a mapping would hold a descriptor, and its
-                place in shared memory, for as long as it lives.
+            take: take it off the shelf, for this process alone.
             writable: whether the caller may change its view; nobody else sees the change.
         """
         path = self._folder / segment.name
@@ -79,16 +137,41 @@ class Shelf:
             if not take:
                 access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
                 return mmap.mmap(file.fileno(), segment.size, access=access)
-            taken = bytearray(segment.size)
-            left = memoryview(taken)
-            while left:
-                left = left[file.readinto(left) or len(left) :]
+            if segment.size >= MAPPED and self._mappings < MAPPINGS:
+                taken: Any = mmap.mmap(file.fileno(), segment.size, access=mmap.ACCESS_COPY)
+                self._mappings += 1
+                weakref.finalize(taken, self._unmapped)
+            else:
+                taken = bytearray(segment.size)
+                left = memoryview(taken)
+                while left:
+                    left = left[file.readinto(left) or len(left) :]
         path.unlink(missing_ok=True)
         return taken
 
+    def _unmapped(self) -> None:
+        self._mappings -= 1
+
     def discard(self, segment: Segment) -> None:
-        """Take a segment off the shelf; who has mapped it keeps it."""
+        """Take a segment off the shelf, if nobody else shares it; who has mapped it keeps it."""
+        with self._lock:
+            shared = self._shared.get(segment.name)
+            if shared is not None:
+                shared.uses -= 1
+                if shared.uses:
+                    return
+                del self._shared[segment.name]
+                alike = self._alike[shared.fingerprint]
+                alike.remove(shared)
+                if not alike:
+                    del self._alike[shared.fingerprint]
         (self._folder / segment.name).unlink(missing_ok=True)
+
+
+def _fingerprint(view: memoryview) -> Fingerprint:
+    """Differs, as a rule, for different bytes: some from all over."""
+    size = len(view)
+    return size, view[:64].tobytes(), view[:: size // 64].tobytes(), view[-64:].tobytes()
 
 
 def remove(folder: str) -> None:

@@ -28,6 +28,9 @@ _log = logging.getLogger("scoop")
 
 Handler = Callable[[m.Header, m.Frames], None]
 
+#: What was posted this long ago leaves with the next that is posted, in seconds: who packs for long should not keep
+#: all others waiting.
+LATE = 0.005
 #: The last messages of a peer may take so many seconds to leave.
 LINGER = 0.5
 
@@ -74,6 +77,7 @@ class Link:
         self._unread = True  # there may be something to read: its descriptor said so (or it has ended at once)
         self._blocked = False  # the end is waiting, and its descriptor registered for that
         self._outbox: deque[tuple[m.Header, m.Frames]] = deque()
+        self._posted = 0.0  # when the first in the outbox was
         # Reentrant, because a KeyboardInterrupt may strike between taking it and the `try` behind it: its owner then
         # finds it taken by itself (see `_take`), instead of waiting for ever.
         self._mutex = threading.RLock()
@@ -99,8 +103,13 @@ class Link:
         self.flush()
 
     def post(self, header: m.Header, frames: m.Frames | None = None) -> None:
-        """Send with the next flush."""
+        """Send with the next flush; or now, if much is posted and the first of it has waited for long enough."""
+        now = time.monotonic()
+        if not self._outbox:
+            self._posted = now
         self._outbox.append((header, frames or []))
+        if now - self._posted > LATE:
+            self.flush()
 
     def flush(self) -> None:
         """Send what was posted; by the serving thread, if another has its turn."""

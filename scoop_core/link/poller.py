@@ -8,12 +8,14 @@ from time import perf_counter
 
 from scoop_core.hosts import processors
 
-#: Who was answered within this time looks again and again for an answer the next time before it sleeps, in seconds.
-#: To be woken takes longer than all else in a round trip (on a virtual machine, where a processor that has nothing to
-#: do is given away, 0.1 ms and more), and four processes would be, one after the other.
+#: An answer within this time is a quick one, in seconds.
 QUICK = 0.001
-#: For so long, in seconds.
+#: Who has been answered quickly looks again and again for the next answer before it sleeps, for so many seconds. To
+#: be woken takes longer than all else in a round trip (on a virtual machine, where a processor that has nothing to do
+#: is given away, 0.1 ms and more), and in each round trip four processes would be, one after the other.
 SPIN = 0.0005
+#: After a look that was in vain it takes twice as many quick answers in a row until the next; so many at the most.
+WARY = 64
 
 
 def milliseconds(seconds: float | None) -> int | None:
@@ -30,7 +32,8 @@ class Poller:
         self.modify = poll.modify
         self.unregister = poll.unregister
         self._register = poll.register
-        self._quick = False  # the last wait was short
+        self._quick = 0  # waits in a row that were short
+        self._needed = 1  # so many before looking is worth while
         self._alone = processors() == 1  # whoever we wait for needs the only one
 
     def register(self, fd: int, events: int = select.POLLIN) -> None:
@@ -45,13 +48,16 @@ class Poller:
             sleepy: sleep at once: others need the processor, or the interpreter.
         """
         began = perf_counter()
-        if self._quick and not (sleepy or self._alone) and (seconds is None or seconds > SPIN):
+        if self._quick >= self._needed and not (sleepy or self._alone) and (seconds is None or seconds > SPIN):
             end = began + SPIN
             while perf_counter() < end:
                 events = self._poll(0)
                 if events:
+                    if self._needed > 1:
+                        self._needed -= 1
                     return events
                 os.sched_yield()
+            self._needed = min(2 * self._needed, WARY)
         events = self._poll(milliseconds(seconds))
-        self._quick = bool(events) and perf_counter() - began < QUICK
+        self._quick = self._quick + 1 if events and perf_counter() - began < QUICK else 0
         return events

@@ -22,6 +22,8 @@ from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
 from scoop_core.store import Shelf
 
+Lay = Callable[[memoryview], Segment | None]
+
 _HERE = str(Path(__file__).parent.parent)
 
 
@@ -36,6 +38,51 @@ class PackedFunction:
         self.parcel = parcel
         self.frames = frames
         self.proof = proof
+
+
+class Layer:
+    """Lays buffers on the shelf for one call, an array that occurs again only once: to compare it would take longer.
+
+    Args:
+        shelf: the shelf.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._laid: dict[tuple[int, int], Segment] = {}
+
+    def share(self, buffer: memoryview) -> Segment | None:
+        """For one more parcel. Call `close` at the end."""
+        segment = self._known(buffer)
+        if segment is not None:
+            return self._shelf.again(segment)
+        segment = self._shelf.share(buffer)
+        if segment is not None and self._note(buffer, segment):
+            self._shelf.again(segment)  # so that it is still there if the first parcel is over meanwhile
+        return segment
+
+    def put(self, buffer: memoryview) -> Segment | None:
+        """For the one parcel that there will be."""
+        segment = self._known(buffer)
+        if segment is None:
+            segment = self._shelf.put(buffer)
+            if segment is not None:
+                self._note(buffer, segment)
+        return segment
+
+    def close(self) -> None:
+        for segment in self._laid.values():
+            self._shelf.discard(segment)
+        self._laid.clear()
+
+    def _known(self, buffer: memoryview) -> Segment | None:
+        return self._laid.get((id(buffer.obj), buffer.nbytes))
+
+    def _note(self, buffer: memoryview, segment: Segment) -> bool:
+        if memoryview(buffer.obj).nbytes != buffer.nbytes:  # it is one part among others
+            return False
+        self._laid[id(buffer.obj), buffer.nbytes] = segment
+        return True
 
 
 class Packer:
@@ -59,7 +106,7 @@ class Packer:
     def pack(self, value: Any) -> tuple[Parcel, Frames]:
         """Any value. Raises whatever pickling raises."""
         data, buffers, _ = self._dump(value)
-        return self._parcel(data, buffers)
+        return self._parcel(data, buffers, self._shelf.share)
 
     def unpack(self, parcel: Parcel, frames: Frames, take: bool = False, writable: bool = True) -> Any:
         """The value of a parcel; `take` its segments off the shelf, if nobody else will need them."""
@@ -93,21 +140,17 @@ class Packer:
         pickler.dump(value)
         return file.getvalue(), buffers, pickler.files
 
-    def _parcel(self, data: bytes, buffers: list[memoryview]) -> tuple[Parcel, Frames]:
+    def _parcel(self, data: bytes, buffers: Sequence[memoryview | Segment], lay: Lay) -> tuple[Parcel, Frames]:
+        """Data with its buffers (segments: those that lie on the shelf already); large ones are laid there."""
         if not buffers:
             return Parcel(data), []
         places: list[Segment | None] = []
         frames: Frames = []
-        laid: dict[tuple[int, int], Segment] = {}  # the same array in many calls is laid down once
         for buffer in buffers:
-            whole = memoryview(buffer.obj).nbytes == buffer.nbytes  # else it is one part among others
-            where = (id(buffer.obj if whole else buffer), buffer.nbytes)
-            segment = laid.get(where) or self._shelf.put(buffer)
+            segment = buffer if isinstance(buffer, Segment) else lay(buffer)
             if segment is None:
                 # The sender may change its array once this call has returned, and the wire is slower than that.
-                frames.append(bytes(buffer))
-            else:
-                laid[where] = segment
+                frames.append(bytes(buffer))  # type: ignore[arg-type]
             places.append(segment)
         return Parcel(data, tuple(places)), frames
 
@@ -161,7 +204,7 @@ class Packer:
             if not os.path.exists(file) and (lines := linecache.getlines(file))
         }
         data = pickle.dumps((data, sources))
-        parcel, frames = self._parcel(data, buffers)
+        parcel, frames = self._parcel(data, buffers, self._shelf.share)
         digest = blake2b(data, digest_size=16)
         for place in parcel.buffers:
             digest.update(place.name.encode() if place else b"frame")
@@ -185,7 +228,7 @@ class Packer:
     # ---- arguments and results ---------------------------------------------------------------------------------
 
     def pack_items(
-        self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception]
+        self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception], lay: Lay | None = None
     ) -> tuple[str, Parcel, Frames, dict[int, Exception]]:
         """Arguments or results of many tasks.
 
@@ -193,6 +236,7 @@ class Packer:
             items: one for each task.
             form: see the module; without the ``+``, which is added where it is needed.
             explain: makes the error of an item, from its position and what pickling raised.
+            lay: how large buffers get to the shelf; by default for the one who receives this parcel.
 
         Returns:
             The form, the parcel, its frames, and the errors of items that can't travel, by position.
@@ -200,21 +244,18 @@ class Packer:
         if form == "range" or all_simple(items, form):
             return form, Parcel(pickle.dumps(items, 5)), [], {}
         pickles: list[tuple[bytes, int] | None] = []
-        buffers: list[memoryview] = []
+        buffers: list[memoryview | Segment] = []
         errors: dict[int, Exception] = {}
         for position, item in enumerate(items):
             try:
-                if type(item) is Packed:
-                    data, mine = item.data, item.buffers
-                else:
-                    data, mine, _ = self._dump(item)
+                data, mine = (item.data, item.buffers) if type(item) is Packed else self._dump(item)[:2]
             except Exception as error:
                 errors[position] = explain(position, error)
                 pickles.append(None)
                 continue
             pickles.append((data, len(mine)))
             buffers += mine
-        parcel, frames = self._parcel(pickle.dumps(pickles, 5), buffers)
+        parcel, frames = self._parcel(pickle.dumps(pickles, 5), buffers, lay or Layer(self._shelf).put)
         return form + "+", parcel, frames, errors
 
     def freeze(self, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
@@ -222,7 +263,18 @@ class Packer:
         if simple_call(call):
             return call
         data, buffers, _ = self._dump(call)
-        return Packed(data, [memoryview(bytes(b)) for b in buffers])
+        return Packed(data, [self._shelf.share(b) or memoryview(bytes(b)) for b in buffers])
+
+    def melt(self, frozen: Any) -> None:
+        """Forget a frozen call that will not be sent."""
+        if type(frozen) is Packed:
+            for buffer in frozen.buffers:
+                if isinstance(buffer, Segment):
+                    self._shelf.discard(buffer)
+
+    def layer(self) -> Layer:
+        """For packing several parcels in one call."""
+        return Layer(self._shelf)
 
     def unpack_items(self, form: str, parcel: Parcel, frames: Frames, take: bool = False) -> Sequence[Any]:
         """The items of a parcel; for forms with a ``+``, a `Packed` each, to be loaded one by one."""

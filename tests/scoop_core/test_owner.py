@@ -279,12 +279,12 @@ def test_if_the_pool_is_lost_everything_fails(desk: Desk) -> None:
 # ---- the shelf -------------------------------------------------------------------------------------------------
 
 
-def large() -> Any:
-    return np.ones(THRESHOLD // 8)
+def large(value: float = 1.0) -> Any:
+    return np.full(THRESHOLD // 8, value)
 
 
 def test_arguments_leave_the_shelf_when_their_tasks_are_over(desk: Desk) -> None:
-    desk.map([large() for _ in range(3)])
+    desk.map([large(value) for value in range(3)])
     assert len(desk.shelf) == 3
     desk.answer(1, 0, "a")
     assert len(desk.shelf) == 2
@@ -295,12 +295,42 @@ def test_arguments_leave_the_shelf_when_their_tasks_are_over(desk: Desk) -> None
 
 
 def test_arguments_of_calls_leave_the_shelf_when_all_that_travelled_together_are_over(desk: Desk) -> None:
-    futures = [desk.call(large()) for _ in range(2)]
+    futures = [desk.call(large(value)) for value in range(2)]
     desk.owner.flush()
     assert len(desk.shelf) == 2
     desk.answer(1, 0, "a")
     assert len(desk.shelf) == 2
     futures[1].cancel()
+    assert desk.shelf == []
+
+
+def test_an_argument_of_many_tasks_lies_there_once_until_the_last_is_over(desk: Desk) -> None:
+    array = large()
+    desk.map([array] * 300)
+    desk.call(array)
+    desk.call(array.copy())
+    desk.owner.flush()
+    assert len(desk.shelf) == 1
+    for index in range(300):
+        desk.answer(1, index, "a")
+    desk.answer(2, 0, "a")
+    assert len(desk.shelf) == 1
+    desk.answer(2, 1, "a")
+    assert desk.shelf == []
+
+
+def test_a_call_is_sent_as_it_was_when_it_was_made(desk: Desk) -> None:
+    array = large()
+    desk.call(array)
+    array[:] = 2
+    desk.call(array)
+    desk.owner.flush()
+    assert len(desk.shelf) == 2
+
+
+def test_calls_that_are_given_up_before_they_leave_are_not_left_on_the_shelf(desk: Desk) -> None:
+    desk.call(large())
+    desk.owner.cancel_run(1)
     assert desk.shelf == []
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scoop_core.messages import Segment
-from scoop_core.store import THRESHOLD, Shelf, remove, shared_memory
+from scoop_core.store import MAPPED, MAPPINGS, THRESHOLD, Shelf, remove, shared_memory
 
 
 @pytest.fixture
@@ -83,6 +83,70 @@ def test_what_is_taken_is_gone_and_holds_neither_a_file_nor_a_descriptor(shelf: 
     assert taken == large()
     assert list(tmp_path.iterdir()) == []
     assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_what_is_taken_and_very_large_is_mapped_and_its_place_is_free_with_it(shelf: Shelf, tmp_path: Path) -> None:
+    content = memoryview(os.urandom(MAPPED))
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for _ in range(MAPPINGS + 10):
+        segment = put(shelf, content)
+        taken = shelf.get(segment, take=True, writable=True)
+        taken[:2] = b"me"
+        assert taken[2:] == content[2:]
+    assert list(tmp_path.iterdir()) == []
+    del taken
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_not_more_than_so_many_are_mapped_at_once(shelf: Shelf) -> None:
+    descriptors = len(os.listdir("/proc/self/fd"))
+    taken = [shelf.get(put(shelf, memoryview(bytes(MAPPED))), take=True, writable=True) for _ in range(MAPPINGS + 10)]
+    assert len(os.listdir("/proc/self/fd")) == descriptors + MAPPINGS
+    assert all(len(each) == MAPPED for each in taken)
+
+
+# ---- sharing ---------------------------------------------------------------------------------------------------
+
+
+def share(shelf: Shelf, content: bytes) -> Segment:
+    segment = shelf.share(memoryview(content))
+    assert segment is not None
+    return segment
+
+
+def test_the_same_bytes_lie_there_once_until_the_last_who_shares_them_goes(shelf: Shelf, tmp_path: Path) -> None:
+    content = os.urandom(THRESHOLD + 3)
+    first, second = share(shelf, content), share(shelf, bytes(bytearray(content)))
+    assert first == second == shelf.again(first)
+    assert len(list(tmp_path.iterdir())) == 1
+    shelf.discard(first)
+    shelf.discard(first)
+    assert len(list(tmp_path.iterdir())) == 1
+    shelf.discard(second)
+    assert list(tmp_path.iterdir()) == []
+    assert share(shelf, content) != first, "a name is not used again"
+
+
+@pytest.mark.parametrize("place", [0, 70, THRESHOLD // 2 + 1, THRESHOLD + 2])
+def test_bytes_that_differ_anywhere_do_not_share(shelf: Shelf, place: int) -> None:
+    content = bytearray(THRESHOLD + 3)
+    first = share(shelf, bytes(content))
+    content[place] = 1
+    second = share(shelf, bytes(content))
+    assert first != second
+    with shelf.get(second, take=False, writable=False) as mapped:
+        assert mapped[:] == content
+
+
+def test_small_buffers_are_not_shared(shelf: Shelf) -> None:
+    assert shelf.share(large()[1:]) is None
+
+
+def test_what_somebody_has_taken_away_is_laid_down_again(shelf: Shelf, tmp_path: Path) -> None:
+    first = share(shelf, bytes(THRESHOLD))
+    (tmp_path / first.name).unlink()
+    second = share(shelf, bytes(THRESHOLD))
+    assert (tmp_path / second.name).exists()
 
 
 def test_who_has_mapped_it_keeps_it_when_it_is_discarded(shelf: Shelf, tmp_path: Path) -> None:
