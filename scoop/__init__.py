@@ -61,7 +61,14 @@ __all__ = [
 logger = logging.getLogger("scoop")
 
 
-def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, preload: Sequence[str] = ()) -> Pool:
+def start(
+    n: int | None = None,
+    name: str | None = None,
+    *,
+    tcp: bool = False,
+    preload: Sequence[str] = (),
+    memory_limit: int | str | None = None,
+) -> Pool:
     """Start a pool of workers on this machine, and use it for all that this program submits.
 
     Args:
@@ -70,15 +77,17 @@ def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, p
         name: by which `connect` finds it; by default one is made up.
         tcp: use TCP with CURVE keys instead of a Unix socket.
         preload: modules to import once, before the workers are forked: they then start with them.
+        memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
+            more is ended and replaced; the task that it was running is given up after some tries.
 
     Returns:
         The pool. It ends with `Pool.stop`, with its ``with`` block, or with this program.
 
     Raises:
-        ValueError: n is negative, or the name is taken or not fit for a file name.
+        ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
         StartFailed: its processes could not be started.
     """
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload))
+    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -16,6 +16,7 @@ import psutil
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.link import Link
+from scoop_core.memory import pause, private
 from scoop_core.processes import kill_group
 
 #: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
@@ -59,10 +60,13 @@ class Agent:
     Args:
         connection: the pool.
         server: a datagram socket to the fork server.
+        limit: bytes of memory that a worker may use; 0 for no limit.
     """
 
-    def __init__(self, connection: Connection, server: socket.socket) -> None:
+    def __init__(self, connection: Connection, server: socket.socket, limit: int = 0) -> None:
         self._server = server
+        self._limit = limit
+        self._over: set[int] = set()  # workers that were ended because they used more
         self._told = False  # to stop
         self._workers: dict[int, psutil.Process] = {}
         self._observed = 0.0  # until when somebody watches
@@ -79,9 +83,13 @@ class Agent:
                     self._workers[order.number] = psutil.Process(order.pid)
                 except psutil.NoSuchProcess:
                     continue
+                if self._limit:
+                    self._link.nudge()
             elif isinstance(order, Gone):
                 self._workers.pop(order.number, None)
-                self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak))
+                limit = self._limit if order.number in self._over else 0
+                self._over.discard(order.number)
+                self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak, limit))
         if not self._told:  # the broker was killed, and perhaps the fork server too: then nobody else does this
             for process in self._workers.values():
                 kill_group(process.pid)
@@ -102,6 +110,25 @@ class Agent:
         self._server.shutdown(socket.SHUT_RDWR)
 
     def _duty(self) -> float | None:
+        waits = [wait for wait in (self._observe(), self._guard()) if wait is not None]
+        return min(waits, default=None)
+
+    def _guard(self) -> float | None:
+        """End workers that use more memory than they may; in how many seconds to look again."""
+        if not self._limit or not self._workers:
+            return None
+        most = 0
+        for number, process in list(self._workers.items()):
+            used = private(process)
+            if used <= self._limit:
+                most = max(most, used)
+            elif number not in self._over:
+                self._over.add(number)
+                self._server.send(encode_order(End(number)))
+        return pause(self._limit, most)
+
+    def _observe(self) -> float | None:
+        """Tell what workers use, while somebody watches; in how many seconds again."""
         now = time.monotonic()
         if now >= self._observed:
             return None

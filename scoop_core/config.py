@@ -25,6 +25,9 @@ PARKED_SUSPICION = 0.25
 TURN_SECONDS = 0.004
 #: Seconds that the children of a pool get to end by themselves before they are killed.
 STOP_GRACE = 1.0
+#: A worker that somebody has stopped (SIGSTOP) holds up all who wait for its tasks: after so many seconds it is
+#: replaced.
+STOPPED_SECONDS = 2.0
 #: An interrupt is heard after so many seconds at the latest (to look that often costs a waiting root nothing).
 INTERRUPT_SECONDS = 0.2
 
@@ -63,5 +66,6 @@ class Launch(msgspec.Struct, frozen=True):
     preload: list[str] = []  # modules that all processes share
     first: int = 0  # number of the first worker
     nice: int = 0
+    memory_limit: int = 0  # bytes that a worker may use; 0 for no limit
     argv: list[str] = []  # of the root, as programs may look at it when they are imported
     stdout: int = -1  # the descriptor that tasks print to, if not `forward`

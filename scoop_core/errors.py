@@ -57,22 +57,27 @@ class WorkerLost(TaskFailed):
         signal: the name of the signal that ended it ("SIGKILL"), or None.
         peak: the most memory that this worker had used, in bytes.
         deaths: how many workers died with this task on board.
+        limit: the memory in bytes that a worker may use, if the last one was ended for using more; else 0.
     """
 
-    def __init__(self, task: str, status: int, peak: int, deaths: int) -> None:
-        # All four go to Exception's args, so that the error survives pickling.
-        super().__init__(task, status, peak, deaths)
+    def __init__(self, task: str, status: int, peak: int, deaths: int, limit: int = 0) -> None:
+        # All go to Exception's args, so that the error survives pickling.
+        super().__init__(task, status, peak, deaths, limit)
         self.task = task
         self.signal = _signal_name(-status) if status < 0 else None
         self.exitcode = status if status >= 0 else None
         self.peak = peak
         self.deaths = deaths
+        self.limit = limit
 
     def __str__(self) -> str:
         if not self.deaths:
             return f"{self.task!r} was to run on one worker only, and that worker is gone."
         how = f"killed by {self.signal}" if self.signal else f"exit status {self.exitcode}"
         hint = " Out of memory is a usual reason." if self.signal == "SIGKILL" else ""
+        if self.limit:
+            how = f"out of memory: a worker may use {self.limit / 2**20:.0f} MiB"
+            hint = ""
         workers = "its worker died" if self.deaths == 1 else f"{self.deaths} workers died, one after the other,"
         return (
             f"{workers} while running {self.task!r} (the last one: {how}, peak memory "

@@ -27,7 +27,7 @@ import msgspec
 from scoop_core import processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
 from scoop_core.broker import Broker
-from scoop_core.config import STOP_GRACE, Launch
+from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
@@ -53,6 +53,7 @@ class ForkServer:
         self._orders, self._agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._vital: set[int] = set()  # broker and agent
         self._workers: dict[int, tuple[int, mmap]] = {}  # by pid: number and board
+        self._stopped: dict[int, float] = {}  # workers that somebody has stopped (SIGSTOP): until when they may be
         self._ending = False
 
     def run(self) -> None:
@@ -86,7 +87,7 @@ class ForkServer:
 
     def _be_agent(self) -> None:
         self._orders.close()
-        Agent(self._connection, self._agent_end).run()
+        Agent(self._connection, self._agent_end, self._launch.memory_limit).run()
 
     def _be_worker(self, number: int, board: mmap) -> None:
         self._orders.close()
@@ -138,7 +139,7 @@ class ForkServer:
             if fd is not None:
                 poll.register(fd, select.POLLIN)
         while not self._ending:
-            for fd, _ in poll.poll():
+            for fd, _ in poll.poll(self._patience()):
                 if fd == 0:
                     if not os.read(0, 4096):
                         self._ending = True
@@ -149,6 +150,14 @@ class ForkServer:
                     self._reap()
                 else:
                     self._obey(self._orders.recv(65536))
+
+    def _patience(self) -> int | None:
+        """End workers that were stopped for too long; in how many milliseconds to look again."""
+        now = time.monotonic()
+        for pid in [pid for pid, until in self._stopped.items() if until <= now]:
+            del self._stopped[pid]
+            processes.kill_group(pid)
+        return int((min(self._stopped.values()) - now) * 1000) + 1 if self._stopped else None
 
     def _obey(self, data: bytes) -> None:
         if not data:
@@ -174,11 +183,18 @@ class ForkServer:
     def _reap(self) -> None:
         while self._vital or self._workers:
             try:
-                pid, code, usage = os.wait4(-1, os.WNOHANG)
+                pid, code, usage = os.wait4(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            if os.WIFSTOPPED(code):
+                if pid in self._workers:
+                    self._stopped[pid] = time.monotonic() + STOPPED_SECONDS
+                continue
+            self._stopped.pop(pid, None)
+            if os.WIFCONTINUED(code):
+                continue
             self._note(pid, os.waitstatus_to_exitcode(code), usage)
 
     def _note(self, pid: int, status: int, usage: resource.struct_rusage) -> None:

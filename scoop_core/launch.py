@@ -34,6 +34,7 @@ def launch(
     preload: Sequence[str] = (),
     first: int = 0,
     nice: int = 0,
+    memory_limit: int = 0,
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
 
@@ -56,7 +57,7 @@ def launch(
     out = [] if forward else [os.dup(1)]
     order = Launch(
         connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
-        sys.argv, *out,
+        memory_limit, sys.argv, *out,
     )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
     code = f"import sys; sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"

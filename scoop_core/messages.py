@@ -128,6 +128,7 @@ class Lost(Header, tag="lost"):
     status: int
     peak: int
     deaths: int
+    limit: int = 0
 
 
 class Cancel(Header, tag="cancel"):
@@ -368,13 +369,14 @@ class Usage(Header, tag="usage"):
 
 class Exited(Header, tag="exited"):
     """From an agent: a worker is gone. `status` as of subprocess (negative: a signal); `begun` is the highest seq it
-    had begun; `peak` in bytes."""
+    had begun; `peak` in bytes; `limit`, if it was ended because it used more memory than this."""
 
     number: int
     pid: int
     status: int
     begun: int
     peak: int
+    limit: int = 0
 
 
 Message = (

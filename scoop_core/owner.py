@@ -206,7 +206,8 @@ class Owner:
         elif isinstance(message, m.Lost):
             job = self._jobs.get(message.job)
             if job is not None:
-                job.lose(message.index, WorkerLost(message.name, message.status, message.peak, message.deaths))
+                end = (message.status, message.peak, message.deaths, message.limit)
+                job.lose(message.index, WorkerLost(message.name, *end))
         elif isinstance(message, m.Cancel):
             job = self._jobs.get(message.job)
             if job is not None:

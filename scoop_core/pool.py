@@ -20,6 +20,7 @@ from scoop_core.current import current
 from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
+from scoop_core.memory import parse_size
 
 
 class Pool:
@@ -142,7 +143,14 @@ class Pool:
         return f"<Pool {self.name!r}: lost>"
 
 
-def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, preload: Sequence[str] = ()) -> Pool:
+def start(
+    n: int | None = None,
+    name: str | None = None,
+    *,
+    tcp: bool = False,
+    preload: Sequence[str] = (),
+    memory_limit: int | str | None = None,
+) -> Pool:
     """Start a pool on this machine, and make it the current one.
 
     Args:
@@ -150,15 +158,17 @@ def start(n: int | None = None, name: str | None = None, *, tcp: bool = False, p
         name: for `connect`; None: one is made up.
         tcp: connect by TCP with CURVE keys, instead of by a Unix socket.
         preload: modules to import once, before the workers are forked.
+        memory_limit: that a worker may use, in bytes or as text ("500MB", "2GiB"); None: no limit.
 
     Raises:
-        ValueError: n is negative, or the name is taken or not fit for a file name.
+        ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
         StartFailed: its processes could not be started.
     """
     n = default_workers() if n is None else n
     if n < 0:
         raise ValueError(f"a pool can't have {n} workers")
-    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload)
+    limit = 0 if memory_limit is None else parse_size(memory_limit)
+    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit)
     client = Client(connection)
     pool = Pool(client, process)
     try:

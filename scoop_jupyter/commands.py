@@ -9,6 +9,7 @@ from typing import NoReturn
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
 
+from scoop_core.memory import parse_size
 from scoop_core.pool import pools
 
 
@@ -42,12 +43,20 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _line_parser() -> _Parser:
     parser = _Parser(prog="%scoop", description="Manage this notebook's pool of workers.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     start = commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers.")
     start.add_argument("-n", type=_positive, help="how many (default: one for each CPU that the kernel may use)")
     start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
+    start.add_argument("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
     commands.add_parser("stop", help="stop the pool", description="Stop the pool; what is pending is lost.")
     commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
     scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
@@ -82,7 +91,7 @@ def _cell_parser() -> _Parser:
 
 #: Words that can follow ``%scoop``, and the options of each.
 LINE = {
-    "start": ["-n", "--name"],
+    "start": ["-n", "--name", "--memory-limit"],
     "stop": [],
     "status": [],
     "scale": [],

@@ -61,7 +61,7 @@ class ScoopMagics(Magics):
                 f"%scoop start: the pool {self.notebook.pool.name!r} runs already. "
                 "`%scoop scale N` changes its size, `%scoop stop` ends it."
             )
-        pool = scoop.start(options.n, options.name)
+        pool = scoop.start(options.n, options.name, memory_limit=options.memory_limit)
         self.notebook.use(pool)
         count = len(pool.workers)
         print(f"Pool {pool.name!r}: {count} worker{'s' * (count != 1)}")
