@@ -163,7 +163,7 @@ class Model:
         self._tell("root", m.Close(1))
 
     def _chunks(self) -> Iterator[tuple[int, int]]:
-        size = max(1, min(10_000, self.tasks // (100 * len(self.workers))))
+        size = 2000
         for lo in range(0, self.tasks, size):
             yield lo, min(self.tasks, lo + size)
 
@@ -214,7 +214,8 @@ def main() -> None:
     parser.add_argument("--tasks-each", type=int, default=100, help="tasks for each worker (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=1, help="how often each is run (default: %(default)s)")
     options = parser.parse_args()
-    print(f"{'workers':>8}{'task':>9}{'efficiency':>12}{'broker busy':>13}{'decisions/s':>13}{'wait p50':>11}{'p99':>11}")
+    titles = f"{'efficiency':>12}{'broker busy':>13}{'decisions/s':>13}{'wait p50':>11}{'p99':>11}"
+    print(f"{'workers':>8}{'task':>9}{titles}")
     for workers in map(int, options.workers.split(",")):
         for seconds in (0.001, 0.01, 0.1, 1.0):
             runs = [Model(workers, workers * options.tasks_each, seconds) for _ in range(options.repeat)]

@@ -25,10 +25,16 @@ from scoop_core.task_tree import Place
 
 #: Calls that are sent together at the most.
 CALLS = 256
-#: A map goes in about this many chunks for each worker (the broker sends a chunk whole, for whatever part of it) ...
-CHUNKS = 100
-#: ... of at most so many tasks.
+#: Arguments of a map travel in chunks of about so many bytes: the broker sends one whole, for whatever part of it ...
+CHUNK_BYTES = 16 * 1024
+#: ... has at most so many tasks, ...
 CHUNK_TASKS = 10_000
+#: ... and so many times more than the one before; the first has one: so it is soon known how large they are.
+GROWTH = 8
+#: A worker that maps cuts what it keeps in about so many lots for each worker ...
+LOTS = 100
+#: ... of at most so many tasks.
+LOT_TASKS = 10_000
 #: Growing jobs that are kept open for further calls.
 OPEN_JOBS = 32
 
@@ -57,15 +63,13 @@ class Owner:
         name: of the process in its pool.
         post: sends a message with the next flush.
         packer: packs what travels.
-        size: how many workers there are, about.
         counts: whether the process counts its calls in the task tree by itself, as workers do.
     """
 
-    def __init__(self, name: str, post: Post, packer: Packer, size: Callable[[], int], counts: bool = False) -> None:
+    def __init__(self, name: str, post: Post, packer: Packer, counts: bool = False) -> None:
         self.name = name
         self.post = post
         self.packer = packer
-        self._size = size
         self._counts = counts
         self._jobs: dict[int, OwnedJob] = {}
         # Several threads submit, and the link's IO thread hands out what they submitted.
@@ -155,7 +159,8 @@ class Owner:
 
     def _extend(
         self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer, counted: bool = False
-    ) -> None:
+    ) -> int:
+        """Hand out tasks [lo, lo + len(items)) in one message; how many bytes their arguments have."""
         hi = lo + len(items)
         name = job.spec.name
 
@@ -173,6 +178,7 @@ class Owner:
         self.post(m.Extend(job.number, lo, hi, form, parcel, skip, counted), frames)
         for position, error in errors.items():
             job.lose(lo + position, error)
+        return len(parcel.data) + sum(map(len, frames)) + sum(place.size for place in parcel.buffers if place)
 
     def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
         """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
@@ -189,8 +195,11 @@ class Owner:
             if form == "range":
                 self._extend(job, lo, items, form, layer, counted)
                 return
-            for start, chunk in chunks(items, self._size()):
-                self._extend(job, lo + start, chunk, form, layer, counted)
+            start, size = 0, 1
+            while chunk := items[start : start + size]:
+                weight = self._extend(job, lo + start, chunk, form, layer, counted)
+                start += len(chunk)
+                size = max(1, min(CHUNK_BYTES * len(chunk) // weight, GROWTH * len(chunk), CHUNK_TASKS))
 
     # ---- in ----------------------------------------------------------------------------------------------------
 
@@ -290,9 +299,9 @@ def columns(iterables: Sequence[Iterable[Any]]) -> tuple[Sequence[Any], str]:
     return list(zip(*iterables, strict=False)), "rows"
 
 
-def chunks(items: Sequence[Any], workers: int) -> Iterator[tuple[int, Sequence[Any]]]:
+def lots(items: Sequence[Any], workers: int) -> Iterator[tuple[int, Sequence[Any]]]:
     """Arguments in parts of about a hundredth of a worker's share: (first index, part)."""
-    size = max(1, min(CHUNK_TASKS, ceil(len(items) / (CHUNKS * max(1, workers)))))
+    size = max(1, min(LOT_TASKS, ceil(len(items) / (LOTS * max(1, workers)))))
     source = iter(items)
     start = 0
     while chunk := list(islice(source, size)):

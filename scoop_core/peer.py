@@ -51,7 +51,7 @@ class Peer(ABC):
         self.name = name
         self.size = 1
         self.packer = Packer(Shelf(connection.shelf, name), program)
-        self.owner = Owner(name, self._post, self.packer, lambda: self.size, self.counts)
+        self.owner = Owner(name, self._post, self.packer, self.counts)
         self.lost: BaseException | None = None
         self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
         self._loaded: dict[str, Any] = {}

@@ -41,7 +41,7 @@ from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import MapJob
 from scoop_core.output import Outputs
-from scoop_core.owner import Options, chunks
+from scoop_core.owner import Options, lots
 from scoop_core.payload import explain_result, first_line, function_name
 from scoop_core.peer import DEFAULT, Peer
 from scoop_core.processes import end_group
@@ -263,9 +263,9 @@ class Worker(Peer):
     def _add_lots(self, job: KeptMap, lo: int, items: Sequence[Any], form: str) -> None:
         job.sent = lo + len(items)
         job.group.queued += len(items)
-        lots = [Lot(job, lo + start, part, form) for start, part in chunks(items, self.size)]
+        kept = [Lot(job, lo + start, part, form) for start, part in lots(items, self.size)]
         # The last lot first: idle workers take the oldest tasks, and this map will ask for its first lot first.
-        for lot in reversed(lots):
+        for lot in reversed(kept):
             job.lots[lot.lo] = lot
             self.state.pending[lot] = None
         if not self._told_rich:

@@ -23,9 +23,7 @@ class Run:
 
     def __init__(self, n: int | None, *outcomes: Batch | Callable[[], bool], **how: Any) -> None:
         self.posted: list[m.Header] = []
-        owner = Owner(
-            "r", lambda header, frames: self.posted.append(header), Packer(Shelf("/nowhere", "r")), lambda: 2
-        )
+        owner = Owner("r", lambda header, frames: self.posted.append(header), Packer(Shelf("/nowhere", "r")))
         self.job = MapJob(owner)
         self.job.spec = m.Spec(b"f", "f", "r", 1, 1, 0)
         self.job.number = 1

@@ -15,7 +15,19 @@ from scoop_core import messages as m
 from scoop_core.errors import BrokerLost, NotPicklable, WorkerLost
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
-from scoop_core.owner import CALLS, CHUNK_TASKS, CHUNKS, OPEN_JOBS, Options, Owner, chunks, columns
+from scoop_core.owner import (
+    CALLS,
+    CHUNK_BYTES,
+    CHUNK_TASKS,
+    GROWTH,
+    LOT_TASKS,
+    LOTS,
+    OPEN_JOBS,
+    Options,
+    Owner,
+    columns,
+    lots,
+)
 from scoop_core.payload import PackedFunction, Packer
 from scoop_core.store import THRESHOLD, Shelf
 from scoop_core.task_tree import top
@@ -38,7 +50,7 @@ class Desk:
         self.posted: list[m.Header] = []
         self.folder = folder
         self.packer = Packer(Shelf(str(folder), "r"))
-        self.owner = Owner("r", lambda header, frames: self.posted.append(header), self.packer, lambda: workers)
+        self.owner = Owner("r", lambda header, frames: self.posted.append(header), self.packer)
 
     def wait_for(self, future: Future, timeout: float | None) -> bool:
         return future.done()
@@ -213,10 +225,23 @@ def test_calls_of_several_threads_all_leave_once(desk: Desk) -> None:
 
 
 def test_a_map_is_one_job_in_chunks(desk: Desk) -> None:
-    desk.map(list(range(1000)))
-    sizes = [e.hi - e.lo for e in desk.said(m.Extend)]
-    assert sizes == [5] * 200, "about a hundred chunks for each of the two workers"
-    assert desk.owner.pending == 1000
+    desk.map(list(range(100_000)))
+    chunks = desk.said(m.Extend)
+    sizes = [e.hi - e.lo for e in chunks]
+    assert sizes[:3] == [1, GROWTH, GROWTH**2]
+    assert all(CHUNK_BYTES / 2 < len(e.parcel.data) < CHUNK_BYTES * 2 for e in chunks[5:-1])
+    assert [e.lo for e in chunks] == [0, *(e.hi for e in chunks[:-1])]
+    assert desk.owner.pending == chunks[-1].hi == 100_000
+
+
+def test_no_chunk_has_too_many_tasks(desk: Desk) -> None:
+    desk.map([None] * 100_000)
+    assert max(e.hi - e.lo for e in desk.said(m.Extend)) == CHUNK_TASKS
+
+
+def test_large_arguments_travel_one_by_one(desk: Desk) -> None:
+    desk.map([bytes([i]) * CHUNK_BYTES for i in range(30)])
+    assert [e.hi - e.lo for e in desk.said(m.Extend)] == [1] * 30
 
 
 def test_a_range_goes_whole(desk: Desk) -> None:
@@ -228,7 +253,7 @@ def test_a_range_goes_whole(desk: Desk) -> None:
 
 def test_arguments_that_do_not_travel_fail_alone_and_at_once(desk: Desk) -> None:
     job = desk.map([[0], threading.Lock(), [2]])
-    assert [e.skip for e in desk.said(m.Extend)] == [(), (1,), ()]
+    assert [e.skip for e in desk.said(m.Extend)] == [(), (1,)]
     assert desk.owner.pending == 2
     with pytest.raises(NotPicklable, match=r"argument 0 of 'f', a _thread.lock"):
         job.batches[1].get(1)
@@ -285,6 +310,7 @@ def large(value: float = 1.0) -> Any:
 
 def test_arguments_leave_the_shelf_when_their_tasks_are_over(desk: Desk) -> None:
     desk.map([large(value) for value in range(3)])
+    assert [e.hi - e.lo for e in desk.said(m.Extend)] == [1, 1, 1]
     assert len(desk.shelf) == 3
     desk.answer(1, 0, "a")
     assert len(desk.shelf) == 2
@@ -364,13 +390,13 @@ def test_one_iterable_is_a_column_and_several_are_rows_up_to_the_shortest_ones_e
 
 @pytest.mark.parametrize("workers", [0, 1, 7])
 @pytest.mark.parametrize("count", [0, 1, 99, 1000, 5_000_000])
-def test_chunks_are_small_shares_and_tile_the_whole(count: int, workers: int) -> None:
+def test_lots_are_small_shares_and_tile_the_whole(count: int, workers: int) -> None:
     items = range(count)
     end = 0
-    for start, chunk in chunks(items, workers):
+    for start, chunk in lots(items, workers):
         assert start == end
         assert chunk[0] == start
-        assert 1 <= len(chunk) <= max(1, min(CHUNK_TASKS, -(-count // (CHUNKS * max(1, workers)))))
+        assert 1 <= len(chunk) <= max(1, min(LOT_TASKS, -(-count // (LOTS * max(1, workers)))))
         end += len(chunk)
     assert end == count
 

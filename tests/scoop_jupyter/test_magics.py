@@ -180,7 +180,7 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop ", {*COMMANDS, "--help"}),
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
-        ("%scoop start -n 2 --", {"--name", "--help"}),
+        ("%scoop start -n 2 --", {"--name", "--memory-limit", "--help"}),
         ("%scoop scale --", {"--help"}),
         ("%%scoop --", {"--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
