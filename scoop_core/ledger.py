@@ -1,13 +1,22 @@
-"""What the broker keeps books of: jobs and their waiting tasks, workers and what they hold, roots, functions."""
+"""What the broker keeps books of: jobs and their waiting tasks, workers and what they hold, roots, functions.
+
+Records, and the `Ledger` that they stand in. Nothing is decided here: that is done by those who share the ledger
+(`Endings`, `Dealer`, `Orders`, `Reports`, `Staff`).
+
+The unit is the *span*, neighbouring tasks of a job: a map of a million tasks is one span until it is cut into pieces,
+so what is kept here grows with messages, not with tasks. A task is at any time in exactly one place: in a waiting
+span, in a piece that a worker holds, or over.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scoop_core import messages as m
+from scoop_core.task_tree import TaskTree
 
 
 @dataclass(slots=True)
@@ -21,7 +30,7 @@ class Send:
 
 @dataclass(slots=True)
 class Span:
-    """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `_suspect`)."""
+    """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `Staff`)."""
 
     lo: int
     hi: int
@@ -54,7 +63,20 @@ class Job:
     closed: bool = False
     listed: bool = False  # stands among the ready ones of its root
 
+    @property
+    def end(self) -> int:
+        """Behind the last task that is not over."""
+        return max((c.hi for c in self.chunks), default=0)
+
+    def add(self, chunk: Chunk) -> None:
+        if not self.chunks or self.chunks[-1].lo < chunk.lo:
+            self.chunks.append(chunk)
+        else:  # a worker gives away the end of its map first
+            insort(self.chunks, chunk, key=lambda c: c.lo)
+        self.left += chunk.left
+
     def chunk(self, index: int) -> Chunk:
+        """The one that a task is in."""
         return self.chunks[bisect_right(self.chunks, index, key=lambda c: c.lo) - 1]
 
 
@@ -113,6 +135,9 @@ class Worker:
     memory: int = 0
     rates: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
 
+    def piece(self, seq: int) -> Piece | None:
+        return self.held.get(seq) or self.parked.get(seq)
+
     def pieces(self) -> Iterator[Piece]:
         yield from self.parked.values()
         yield from self.held.values()
@@ -129,8 +154,54 @@ class Root:
 
 @dataclass(slots=True)
 class Function:
-    """A pickled function, the jobs that use it, and how long its tasks take."""
+    """A pickled function, and how many jobs use it."""
 
     parcel: m.Parcel
     frames: m.Frames
     jobs: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All books of the broker, and what it is about to send."""
+
+    pool: str  # its name
+    tree: TaskTree = field(default_factory=TaskTree)
+    peers: dict[str, str] = field(default_factory=dict)  # name: role
+    workers: dict[str, Worker] = field(default_factory=dict)
+    idle: dict[str, None] = field(default_factory=dict)  # workers with nothing to run, the longest idle first
+    jobs: dict[tuple[str, int], Job] = field(default_factory=dict)  # by owner and number
+    roots: dict[str, Root] = field(default_factory=dict)
+    claims: dict[str, Root] = field(default_factory=dict)  # roots with jobs that have, or had, waiting spans
+    unwanted: set[tuple[str, int]] = field(default_factory=set)  # runs (root, number) that were cancelled
+    functions: dict[bytes, Function] = field(default_factory=dict)  # by digest, the one used last at the end
+    means: dict[bytes, float] = field(default_factory=dict)  # seconds a task, by function; forgotten with it
+    constants: dict[str, tuple[m.Parcel, m.Frames]] = field(default_factory=dict)
+    strange: int = 0  # messages from nobody known, or that made no sense
+    out: list[Send] = field(default_factory=list)
+
+    def send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
+        self.out.append(Send(to, header, frames or []))
+
+    def tell(self, job: Job, header: m.Header, frames: m.Frames | None = None) -> None:
+        """Tell the owner of a job what became of some tasks."""
+        self.out.append(Send(job.owner, header, frames or []))
+        if (owner := self.workers.get(job.owner)) is not None:
+            owner.awake = True
+
+    def take(self) -> list[Send]:
+        """What is to be sent since this was last asked."""
+        out, self.out = self.out, []
+        return out
+
+    def root(self, name: str) -> Root:
+        """The account of a root (a worker has one too: it may be a program); it starts level with the others."""
+        root = self.roots.get(name)
+        if root is None:
+            root = self.roots[name] = Root(name, used=self.least())
+            self.tree.root_found(name)
+        return root
+
+    def least(self) -> float:
+        """What the root that had least has used, of those that want something."""
+        return min((root.used for root in self.claims.values()), default=0.0)

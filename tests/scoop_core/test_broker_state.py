@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoop_core import messages as m
-from scoop_core.broker_state import SPARE_FUNCTIONS, BrokerState
+from scoop_core.broker_state import BrokerState
 from scoop_core.config import CANCEL_GRACE, PARKED_SUSPICION, PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.endings import SPARE_FUNCTIONS
 from scoop_core.ledger import Send
 from scoop_core.watchers import PICTURE_SECONDS, QUIET_SECONDS
 from tests.scoop_core.simulation import simulate
@@ -119,7 +120,7 @@ class Stage:
 
     def learn(self, function: str = "f", each: float = 0.001) -> None:
         """Have the broker know how long tasks of a function take."""
-        self.state.means[function.encode()] = each
+        self.state.ledger.means[function.encode()] = each
 
     def exit(self, worker: int, begun: int, status: int = -11) -> list[Send]:
         return self.say("agent", m.Exited(worker, 10 + worker, status, begun, 5))
@@ -192,7 +193,7 @@ def test_two_roots_get_fair_shares_of_time() -> None:
     stage.submit(10_000, "r1", function="short")
     time: Counter[str] = Counter()
     for _ in range(200):
-        seq = min(piece.seq for piece in stage.state.workers["w0"].held.values())
+        seq = min(piece.seq for piece in stage.state.ledger.workers["w0"].held.values())
         piece = stage.held["w0", seq]
         each = 0.004 if piece.owner == "r0" else 0.001
         time[piece.owner] += each * (piece.hi - piece.lo)
@@ -256,7 +257,7 @@ def test_a_worker_may_give_away_the_end_of_its_map_first() -> None:
     stage.submit(30, owner="w0", root="r0", lo=20, function="child", close=False)
     stage.say("w0", m.Extend(1, 10, 20, "column", m.Parcel(b"")), m.Extend(1, 0, 10, "column", m.Parcel(b"")))
     stage.learn("child", 1e-6)
-    while sends := [stage.done("w1", seq, each=1e-6) for seq in list(stage.state.workers["w1"].held)]:
+    while sends := [stage.done("w1", seq, each=1e-6) for seq in list(stage.state.ledger.workers["w1"].held)]:
         assert sends
     pieces = [a for a in sent(stage.sent, m.Assign, "w1") if a.spec.name == "child"]
     assert sorted(i for a in pieces for i in range(a.lo, a.hi)) == list(range(30))
@@ -275,21 +276,21 @@ def test_after_some_deaths_a_poison_task_is_lost_and_its_neighbours_go_on() -> N
     done: set[int] = set()
     for number in range(20):  # task 2 kills whoever runs it
         name = f"w{number}"
-        while name in stage.state.workers and stage.state.workers[name].held:
-            piece = next(iter(stage.state.workers[name].held.values()))
+        while name in stage.state.ledger.workers and stage.state.ledger.workers[name].held:
+            piece = next(iter(stage.state.ledger.workers[name].held.values()))
             if piece.lo <= 2 < piece.hi:
                 stage.exit(number, begun=piece.seq)
             else:
                 done.update(range(piece.lo, piece.hi))
                 stage.done(name, piece.seq)
-        if not stage.state.jobs:
+        if not stage.state.ledger.jobs:
             break
         stage.greet(number + 1)
     assert done == {0, 1, 3, 4, 5, 6, 7}
     [lost] = sent(stage.sent, m.Lost)
     assert (lost.index, lost.status, lost.deaths, lost.peak) == (2, -11, 3, 5)
-    assert stage.state.lost_workers == 3
-    assert not stage.state.jobs
+    assert stage.state.staff.lost == 3
+    assert not stage.state.ledger.jobs
 
 
 def test_after_a_death_tasks_run_one_by_one_so_that_the_next_one_points_at_one() -> None:
@@ -318,7 +319,7 @@ def test_what_had_not_begun_is_not_to_blame() -> None:
         stage.greet(number + 1)
     stage.done("w5", 1)
     stage.done("w5", 2)
-    assert not stage.state.jobs
+    assert not stage.state.ledger.jobs
 
 
 def test_a_task_that_waits_for_others_is_blamed_little() -> None:
@@ -343,7 +344,7 @@ def test_a_task_that_was_about_to_go_on_is_blamed_in_full(again: bool) -> None:
     if again:  # it waits again
         stage.say("w0", m.Idle(1))
     stage.exit(0, begun=1)
-    [piece] = stage.state.workers["w1"].held.values()
+    [piece] = stage.state.ledger.workers["w1"].held.values()
     assert piece.deaths == (PARKED_SUSPICION if again else 1)
 
 
@@ -363,9 +364,9 @@ def test_the_children_of_a_dead_worker_are_dropped() -> None:
     stage.submit(10, owner="w0", root="r0", function="child")
     sends = stage.exit(0, begun=1)
     assert [(d.lo, d.hi) for d in sent(sends, m.Drop, "w1")] == [(0, 1)]
-    assert [job.owner for job in stage.state.jobs.values()] == ["r0", "w0"], "the one that runs is waited for"
+    assert [job.owner for job in stage.state.ledger.jobs.values()] == ["r0", "w0"], "the one that runs is waited for"
     stage.say("w1", m.Dropped(1, 0, 1))
-    assert [job.owner for job in stage.state.jobs.values()] == ["r0"]
+    assert [job.owner for job in stage.state.ledger.jobs.values()] == ["r0"]
 
 
 def test_a_dead_worker_is_replaced() -> None:
@@ -384,7 +385,7 @@ def test_if_no_worker_comes_up_it_is_not_tried_for_ever() -> None:
     stage = Stage()
     stage.say("r0", m.Scale(1))
     for number in range(50):
-        if f"w{number}" in stage.state.workers:
+        if f"w{number}" in stage.state.ledger.workers:
             stage.exit(number, begun=0, status=1)
     tries = len(sent(stage.sent, m.Spawn))
     assert 1 < tries < 50
@@ -402,7 +403,7 @@ def test_the_first_word_of_a_worker_that_is_dead_already_gets_no_work() -> None:
     stage.exit(0, begun=0)
     stage.greet(0)
     assert sent(stage.sent, m.Assign) == []
-    assert "w0" not in stage.state.workers
+    assert "w0" not in stage.state.ledger.workers
 
 
 # ---- cancelling ------------------------------------------------------------------------------------------------
@@ -413,7 +414,7 @@ def test_what_waits_is_cancelled_at_once_and_what_runs_is_interrupted() -> None:
     stage.submit(10)
     assert [(d.seq, d.lo, d.hi) for d in sent(stage.say("r0", m.Cancel(1, 0, 10)), m.Drop)] == [(1, 0, 1)]
     stage.say("w0", m.Dropped(1, 0, 1))
-    assert not stage.state.jobs
+    assert not stage.state.ledger.jobs
     assert sent(stage.sent, m.Cancel) == [], "the owner knows"
 
 
@@ -426,7 +427,7 @@ def test_a_worker_that_does_not_heed_a_cancel_is_killed_after_the_grace() -> Non
     assert [k.number for k in sent(stage.wait(CANCEL_GRACE * 0.02), m.Kill, "agent")] == [0]
     assert stage.state.deadline() is None
     stage.exit(0, begun=1, status=-9)
-    assert not stage.state.jobs
+    assert not stage.state.ledger.jobs
 
 
 @pytest.mark.parametrize("heeded", ["dropped", "done"])
@@ -457,11 +458,11 @@ def test_what_came_back_with_a_cancelled_task_runs_elsewhere() -> None:
     stage.learn()
     stage.submit(4)
     stage.say("r0", m.Cancel(1, 1, 2))
-    held = [(p.seq, p.lo, p.hi) for p in stage.state.workers["w0"].held.values()]
+    held = [(p.seq, p.lo, p.hi) for p in stage.state.ledger.workers["w0"].held.values()]
     assert held == [(1, 0, 2), (2, 2, 3)]
     stage.say("w0", m.Dropped(1, 0, 2))
-    assert stage.state.jobs["r0", 1].queued == 2 - len(sent(stage.sent[-1:], m.Assign))
-    assert stage.state.jobs["r0", 1].left == 3
+    assert stage.state.ledger.jobs["r0", 1].queued == 2 - len(sent(stage.sent[-1:], m.Assign))
+    assert stage.state.ledger.jobs["r0", 1].left == 3
 
 
 def test_what_came_back_with_a_cancelled_task_goes_to_the_idle_at_once() -> None:
@@ -488,7 +489,7 @@ def test_a_cancelled_run_takes_all_that_its_tasks_had_submitted() -> None:
     assert {s.to for s in sends if isinstance(s.header, m.DropRun)} == {"w0", "w1"}
     stage.say("w0", m.Dropped(1, 0, 1))
     stage.say("w1", m.Dropped(1, 0, 1))
-    assert list(stage.state.jobs) == [("r0", 2)], "its owner has forgotten the others without a word"
+    assert list(stage.state.ledger.jobs) == [("r0", 2)], "its owner has forgotten the others without a word"
 
 
 def test_what_a_task_of_a_cancelled_run_submits_afterwards_is_cancelled_too() -> None:
@@ -547,8 +548,8 @@ def test_nothing_is_done_for_a_root_that_left() -> None:
     # What was on its way: the owner hears that it is cancelled.
     stage.submit(5, owner="w0", root="r0", job=2, function="late")
     assert [(c.lo, c.hi) for c in sent(stage.sent, m.Cancel, "w0")] == [(0, 5)]
-    assert not stage.state.jobs
-    assert "r0" not in stage.state.roots
+    assert not stage.state.ledger.jobs
+    assert "r0" not in stage.state.ledger.roots
     assert stage.state.picture(0.0)["groups"] == []
 
 
@@ -570,7 +571,7 @@ def test_who_had_nothing_to_share_is_asked_again_only_when_that_may_have_changed
     stage = Stage(workers=2)
     stage.learn(each=0.002)
     stage.submit(3)
-    for seq in list(stage.state.workers["w1"].held):
+    for seq in list(stage.state.ledger.workers["w1"].held):
         stage.done("w1", seq)
     assert len(sent(stage.sent, m.Share, "w0")) == 1
     stage.say("w0", m.Shared((), 0, False))
@@ -635,9 +636,9 @@ def test_a_waiting_task_gives_back_what_stands_behind_it_even_late() -> None:
     stage.submit(8)
     stage.say("w0", m.Idle(2))
     stage.say("w0", m.Shared(((1, 1, 4),), 0, False))
-    job = stage.state.jobs["r0", 1]
-    assert sum(p.hi - p.lo for p in stage.state.workers["w0"].pieces()) + job.queued == job.left == 8
-    assert stage.state.strange == 0
+    job = stage.state.ledger.jobs["r0", 1]
+    assert sum(p.hi - p.lo for p in stage.state.ledger.workers["w0"].pieces()) + job.queued == job.left == 8
+    assert stage.state.ledger.strange == 0
 
 
 # ---- the pool's size -------------------------------------------------------------------------------------------
@@ -649,7 +650,7 @@ def test_those_with_the_least_to_do_retire_and_get_no_work_any_more() -> None:
     assert [s.to for s in stage.say("r0", m.Scale(1)) if isinstance(s.header, m.Retire)] == ["w1"]
     assert spans(stage.submit(5, job=2), "w1") == []
     stage.exit(1, begun=0, status=0)
-    assert stage.state.lost_workers == 0
+    assert stage.state.staff.lost == 0
     assert len(sent(stage.sent, m.Spawn)) == 0
 
 
@@ -674,7 +675,7 @@ def test_a_restart_cancels_all_and_replaces_every_worker() -> None:
     assert {s.number for s in sent(stage.sent, m.Spawn)} == {2, 3}
     stage.greet(2)
     assert spans(stage.sent, "w2") == [(0, 1)]
-    assert stage.state.lost_workers == 0
+    assert stage.state.staff.lost == 0
 
 
 def test_a_program_that_is_a_worker_itself_needs_no_agent() -> None:
@@ -706,7 +707,7 @@ def test_a_task_for_one_worker_is_lost_with_it() -> None:
     assert (lost.status, lost.deaths) == (-11, 1)
     [lost] = sent(stage.submit(1, job=2, worker="w1"), m.Lost, "r0")
     assert lost.deaths == 0, "this one has never begun"
-    assert not stage.state.jobs
+    assert not stage.state.ledger.jobs
 
 
 def test_of_tasks_for_a_worker_that_is_not_there_each_is_lost_once() -> None:
@@ -715,7 +716,7 @@ def test_of_tasks_for_a_worker_that_is_not_there_each_is_lost_once() -> None:
     stage.say("r0", m.Open(1, spec, m.Parcel(b"")), m.Extend(1, 0, 5, "column+", m.Parcel(b""), skip=(1, 3)))
     assert [lost.index for lost in sent(stage.sent, m.Lost)] == [0, 2, 4]
     stage.say("r0", m.Cancel(1, 0, 5), m.Close(1))
-    assert not stage.state.jobs
+    assert not stage.state.ledger.jobs
 
 
 def test_a_task_for_one_worker_does_not_wait_for_one_that_retires() -> None:
@@ -756,14 +757,14 @@ def test_messages_that_make_no_sense_only_count() -> None:
     sends += stage.say("r0", m.Extend(9, 0, 5, "column", nothing), m.Extend(1, 5, 5, "column", nothing))
     sends += stage.say("r0", m.Hello("root", 1, "here"), m.Exited(0, 10, 0, 0, 0))
     assert sends == []
-    assert stage.state.strange == 7
-    assert stage.state.jobs["r0", 1].left == 5
+    assert stage.state.ledger.strange == 7
+    assert stage.state.ledger.jobs["r0", 1].left == 5
 
 
 def test_a_name_is_given_once() -> None:
     stage = Stage(workers=1)
     assert stage.say("w0", m.Hello("worker", 99, "elsewhere", 0)) == []
-    assert stage.state.workers["w0"].pid == 10
+    assert stage.state.ledger.workers["w0"].pid == 10
 
 
 def test_what_a_task_prints_goes_to_its_root() -> None:
@@ -777,7 +778,7 @@ def test_functions_that_nobody_uses_are_kept_for_a_while() -> None:
     for number in range(SPARE_FUNCTIONS + 2):
         stage.submit(1, job=number, function=f"f{number}")
         stage.done("w0", number + 1)
-    assert len(stage.state.functions) == SPARE_FUNCTIONS
+    assert len(stage.state.ledger.functions) == SPARE_FUNCTIONS
     assert [f.digest for f in sent(stage.sent, m.Forget, "w0")] == [b"f0", b"f1"]
     stage.submit(1, job=100, function="f0")
     stage.submit(1, job=101, function="f5")
