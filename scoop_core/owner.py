@@ -57,15 +57,13 @@ class Owner:
         post: sends a message with the next flush.
         packer: packs what travels.
         size: how many workers there are, about.
-        counts: whether the process counts its calls in the task tree by itself, as workers do.
     """
 
-    def __init__(self, name: str, post: Post, packer: Packer, size: Callable[[], int], counts: bool = False) -> None:
+    def __init__(self, name: str, post: Post, packer: Packer, size: Callable[[], int]) -> None:
         self.name = name
         self.post = post
         self.packer = packer
         self._size = size
-        self._counts = counts
         self._jobs: dict[int, OwnedJob] = {}
         # Several threads submit, and the link's IO thread hands out what they submitted.
         self._lock = RLock()
@@ -149,9 +147,9 @@ class Owner:
             calls, job.waiting = job.waiting, []
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
-                self._extend(job, lo, calls, "calls", self._counts)
+                self._extend(job, lo, calls, "calls")
 
-    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str) -> None:
         hi = lo + len(items)
         name = job.spec.name
 
@@ -166,11 +164,11 @@ class Owner:
         if parcel.buffers:
             job.shelved.append(Shelved(lo, hi, hi - lo, parcel))
         skip = tuple(lo + position for position in errors)
-        self.post(m.Extend(job.number, lo, hi, form, parcel, skip, counted), frames)
+        self.post(m.Extend(job.number, lo, hi, form, parcel, skip), frames)
         for position, error in errors.items():
             job.lose(lo + position, error)
 
-    def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+    def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str) -> None:
         """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
 
         Args:
@@ -178,14 +176,13 @@ class Owner:
             lo: index of the first.
             items: their arguments.
             form: as of `columns`.
-            counted: whether the task tree knows them already.
         """
         job.sent = max(job.sent, lo + len(items))
         if form == "range":
-            self._extend(job, lo, items, form, counted)
+            self._extend(job, lo, items, form)
             return
         for start, chunk in chunks(items, self._size()):
-            self._extend(job, lo + start, chunk, form, counted)
+            self._extend(job, lo + start, chunk, form)
 
     # ---- in ----------------------------------------------------------------------------------------------------
 

@@ -275,7 +275,7 @@ class Worker(Peer):
         self.count_new(group, 1)
         if at_once:
             self.hand_over(call, pinned)
-            self.flush(counted=True)
+            self.flush()
             return call
         self.state.pending[call] = None
         self.announce()
@@ -516,7 +516,7 @@ class Worker(Peer):
         if part is not None:
             assert isinstance(self.running, Lot)
             given += self.export(self.running, part[0], part[1])
-        self.flush(counted=True)
+        self.flush()
         self.told_rich = bool(self.state.pending)
         self.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), given, self.told_rich))
 
@@ -532,7 +532,7 @@ class Worker(Peer):
             return lambda how: of.put(index, how)
 
         job.sent = max(job.sent, hi)
-        self.extend(job, lo, [whom(index) for index in range(lo, hi)], counted=True)
+        self.extend(job, lo, [whom(index) for index in range(lo, hi)])
         return hi - lo
 
     def drop(self, message: m.Drop) -> None:
@@ -593,7 +593,7 @@ class Worker(Peer):
             call("cancelled")
         elif call.job is not None and call.index >= 0:
             if call.index >= call.job.sent:
-                self.flush(counted=True)
+                self.flush()
             self.cancel(call.job, call.index, call.index + 1)
 
     def close_fibers(self) -> None:
