@@ -66,9 +66,18 @@ class Job:
     @property
     def end(self) -> int:
         """Behind the last task that is not over."""
-        return max((c.hi for c in self.chunks), default=0)
+        return self.chunks[-1].hi if self.chunks else 0
+
+    def overlaps(self, lo: int, hi: int) -> bool:
+        """Whether some of tasks [lo, hi) are in a chunk that is here already."""
+        chunks = self.chunks
+        if not chunks or chunks[-1].hi <= lo:
+            return False
+        at = bisect_right(chunks, lo, key=lambda c: c.lo)
+        return (at > 0 and chunks[at - 1].hi > lo) or (at < len(chunks) and chunks[at].lo < hi)
 
     def add(self, chunk: Chunk) -> None:
+        """Take a chunk that does not overlap with others."""
         if not self.chunks or self.chunks[-1].lo < chunk.lo:
             self.chunks.append(chunk)
         else:  # a worker gives away the end of its map first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
@@ -32,7 +34,7 @@ class Orders:
         ledger = self._ledger
         job = ledger.jobs.get((peer, message.job))
         lo, hi, skip = message.lo, message.hi, message.skip
-        if job is None or not lo < hi or not all(lo <= i < hi for i in skip):
+        if job is None or not lo < hi or job.overlaps(lo, hi) or (skip and not _ascend(lo - 1, *skip, hi)):
             ledger.strange += 1
             return
         spec = job.spec
@@ -90,6 +92,10 @@ class Orders:
             if worker.state != "starting":
                 ledger.send(worker.name, m.DropRun(peer, message.run))
         self._dealer.deal(now)
+
+
+def _ascend(*numbers: int) -> bool:
+    return all(a < b for a, b in pairwise(numbers))
 
 
 def _spans(lo: int, hi: int, skip: tuple[int, ...]) -> list[Span]:
