@@ -150,7 +150,7 @@ class Model:
             worker.queue.append(Piece(message, message.lo, message.hi))
             self._begin(worker)
         elif isinstance(message, m.Share):
-            self._share(self.workers[peer])
+            self._share(self.workers[peer], message.everything)
         elif isinstance(message, m.Result):
             self._done += message.hi - message.lo
             self.makespan = self._now - self._began
@@ -190,22 +190,22 @@ class Model:
             worker.hungry = self._now
         self._begin(worker)
 
-    def _share(self, worker: Worker) -> None:
-        """Give back what has not begun: a piece, or half of what is left of the running one."""
-        back: tuple[tuple[int, int, int], ...] = ()
-        running = worker.running
-        if worker.queue:
+    def _share(self, worker: Worker, everything: bool) -> None:
+        """Give back what has not begun: everything, or a piece, or half of what is left of the running one."""
+        back: list[tuple[int, int, int]] = []
+        while worker.queue and (everything or not back):
             piece = worker.queue.pop()
-            back = ((piece.assign.seq, piece.lo, piece.hi),)
-        elif running is not None:
+            back.append((piece.assign.seq, piece.lo, piece.hi))
+        running = worker.running
+        if running is not None and (everything or not back):
             begun = running.lo + int((self._now - running.began) / self.seconds) + 1
             rest = running.hi - begun
             if rest > 0:
-                keep = running.hi - (rest - rest // 2)
-                back = ((running.assign.seq, keep, running.hi),)
+                keep = begun if everything else running.hi - (rest - rest // 2)
+                back.append((running.assign.seq, keep, running.hi))
                 running.hi = keep
                 running.ends = self._at(running.began + (keep - running.lo) * self.seconds, self._end, worker)
-        self._tell(worker.name, m.Shared(back, 0, False))
+        self._tell(worker.name, m.Shared(tuple(back), 0, False))
 
 
 def main() -> None:

@@ -38,9 +38,7 @@ class Broker:
             "started": time.time(),
             "root": launch.connection.pid,
         }
-        self.state = BrokerState(launch.connection.name, shown)
-        self.state.next_number = launch.first
-        self.state.wanted = launch.n
+        self.state = BrokerState(launch.connection.name, shown, wanted=launch.n, first=launch.first)
         ready(self._hub.address)
 
     def run(self) -> None:
@@ -64,7 +62,7 @@ class Broker:
                 self._carry_out(state.leave(peer, time.time()))
             state.garbage = self._hub.garbage
             self._carry_out(state.tick(time.time()))
-        for peer, role in state.peers.items():
+        for peer, role in state.ledger.peers.items():
             if role != "root":
                 self._hub.send(peer, m.Stop(), [])
         self._hub.close()
@@ -72,13 +70,13 @@ class Broker:
 
     def _kill_workers(self) -> None:
         """The fork server was killed. So are its workers then, but not what these have started."""
-        for worker in self.state.workers.values():
+        for worker in self.state.ledger.workers.values():
             if worker.agent and worker.pid and worker.host == self._host:
                 kill_group(worker.pid)
 
     def _watch(self, peer: str, hello: m.Hello) -> None:
         """Notice the end of a root, or of a program that is a worker itself."""
-        origin = hello.role == "worker" and peer not in self.state.workers
+        origin = hello.role == "worker" and peer not in self.state.ledger.workers
         if (hello.role == "root" or origin) and hello.host == self._host and peer not in self._pids.values():
             fd = open_pid(hello.pid)
             if fd is not None:

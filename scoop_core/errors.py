@@ -76,8 +76,7 @@ class WorkerLost(TaskFailed):
         how = f"killed by {self.signal}" if self.signal else f"exit status {self.exitcode}"
         hint = " Out of memory is a usual reason." if self.signal == "SIGKILL" else ""
         if self.limit:
-            how = f"out of memory: a worker may use {self.limit / 2**20:.0f} MiB"
-            hint = ""
+            how, hint = f"out of memory, for a worker may use {self.limit / 2**20:.0f} MiB", ""
         workers = "its worker died" if self.deaths == 1 else f"{self.deaths} workers died, one after the other,"
         return (
             f"{workers} while running {self.task!r} (the last one: {how}, peak memory "

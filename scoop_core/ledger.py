@@ -1,13 +1,22 @@
-"""What the broker keeps books of: jobs and their waiting tasks, workers and what they hold, roots, functions."""
+"""What the broker keeps books of: jobs and their waiting tasks, workers and what they hold, roots, functions.
+
+Records, and the `Ledger` that they stand in. Nothing is decided here: that is done by those who share the ledger
+(`Endings`, `Dealer`, `Orders`, `Reports`, `Staff`).
+
+The unit is the *span*, neighbouring tasks of a job: a map of a million tasks is one span until it is cut into pieces,
+so what is kept here grows with messages, not with tasks. A task is at any time in exactly one place: in a waiting
+span, in a piece that a worker holds, or over.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scoop_core import messages as m
+from scoop_core.task_tree import TaskTree
 
 
 @dataclass(slots=True)
@@ -19,9 +28,23 @@ class Send:
     frames: m.Frames = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker ended: status as of subprocess, peak of memory, and the limit if it was over that (in bytes)."""
+
+    status: int = 0
+    peak: int = 0
+    limit: int = 0
+
+    def __str__(self) -> str:
+        if self.limit:
+            return "out of memory"
+        return f"killed by signal {-self.status}" if self.status < 0 else f"exit status {self.status}"
+
+
 @dataclass(slots=True)
 class Span:
-    """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `_suspect`)."""
+    """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `Staff`)."""
 
     lo: int
     hi: int
@@ -52,9 +75,32 @@ class Job:
     queued: int = 0  # tasks in `waiting`
     left: int = 0  # tasks that are not over
     closed: bool = False
+    begun: bool = False  # some piece of it was sent
     listed: bool = False  # stands among the ready ones of its root
 
+    @property
+    def end(self) -> int:
+        """Behind the last task that is not over."""
+        return self.chunks[-1].hi if self.chunks else 0
+
+    def overlaps(self, lo: int, hi: int) -> bool:
+        """Whether some of tasks [lo, hi) are in a chunk that is here already."""
+        chunks = self.chunks
+        if not chunks or chunks[-1].hi <= lo:
+            return False
+        at = bisect_right(chunks, lo, key=lambda c: c.lo)
+        return (at > 0 and chunks[at - 1].hi > lo) or (at < len(chunks) and chunks[at].lo < hi)
+
+    def add(self, chunk: Chunk) -> None:
+        """Take a chunk that does not overlap with others."""
+        if not self.chunks or self.chunks[-1].lo < chunk.lo:
+            self.chunks.append(chunk)
+        else:  # a worker gives away the end of its map first
+            insort(self.chunks, chunk, key=lambda c: c.lo)
+        self.left += chunk.left
+
     def chunk(self, index: int) -> Chunk:
+        """The one that a task is in."""
         return self.chunks[bisect_right(self.chunks, index, key=lambda c: c.lo) - 1]
 
 
@@ -113,6 +159,9 @@ class Worker:
     memory: int = 0
     rates: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
 
+    def piece(self, seq: int) -> Piece | None:
+        return self.held.get(seq) or self.parked.get(seq)
+
     def pieces(self) -> Iterator[Piece]:
         yield from self.parked.values()
         yield from self.held.values()
@@ -125,12 +174,60 @@ class Root:
     name: str
     used: float = 0.0
     ready: dict[int, deque[Job]] = field(default_factory=dict)  # priority: jobs that have waiting spans
+    turn: int = 0  # counts pieces, for the turns of its jobs
 
 
 @dataclass(slots=True)
 class Function:
-    """A pickled function, the jobs that use it, and how long its tasks take."""
+    """A pickled function, and how many jobs use it."""
 
     parcel: m.Parcel
     frames: m.Frames
     jobs: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All books of the broker, and what it is about to send."""
+
+    pool: str  # its name
+    tree: TaskTree = field(default_factory=TaskTree)
+    peers: dict[str, str] = field(default_factory=dict)  # name: role
+    workers: dict[str, Worker] = field(default_factory=dict)
+    idle: dict[str, None] = field(default_factory=dict)  # workers with nothing to run, the longest idle first
+    jobs: dict[tuple[str, int], Job] = field(default_factory=dict)  # by owner and number
+    roots: dict[str, Root] = field(default_factory=dict)
+    claims: dict[str, Root] = field(default_factory=dict)  # roots with jobs that have, or had, waiting spans
+    fresh: deque[Job] = field(default_factory=deque)  # jobs that came while all were busy, and have not begun
+    unwanted: set[tuple[str, int]] = field(default_factory=set)  # runs (root, number) that were cancelled
+    functions: dict[bytes, Function] = field(default_factory=dict)  # by digest, the one used last at the end
+    means: dict[bytes, float] = field(default_factory=dict)  # seconds a task, by function; forgotten with it
+    constants: dict[str, tuple[m.Parcel, m.Frames]] = field(default_factory=dict)
+    strange: int = 0  # messages from nobody known, or that made no sense
+    out: list[Send] = field(default_factory=list)
+
+    def send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
+        self.out.append(Send(to, header, frames or []))
+
+    def tell(self, job: Job, header: m.Header, frames: m.Frames | None = None) -> None:
+        """Tell the owner of a job what became of some tasks."""
+        self.out.append(Send(job.owner, header, frames or []))
+        if (owner := self.workers.get(job.owner)) is not None:
+            owner.awake = True
+
+    def take(self) -> list[Send]:
+        """What is to be sent since this was last asked."""
+        out, self.out = self.out, []
+        return out
+
+    def root(self, name: str) -> Root:
+        """The account of a root (a worker has one too: it may be a program); it starts level with the others."""
+        root = self.roots.get(name)
+        if root is None:
+            root = self.roots[name] = Root(name, used=self.least())
+            self.tree.root_found(name)
+        return root
+
+    def least(self) -> float:
+        """What the root that had least has used, of those that want something."""
+        return min((root.used for root in self.claims.values()), default=0.0)

@@ -96,7 +96,6 @@ class Extend(Header, tag="extend"):
     """Tasks [lo, hi) of a job. `form` says how their arguments are packed (see payload).
 
     `skip` lists those that have failed already, because their arguments don't travel.
-    `counted` tells that the task tree knows them, as tasks that their worker kept for itself until now.
     """
 
     job: int
@@ -105,7 +104,6 @@ class Extend(Header, tag="extend"):
     form: str
     parcel: Parcel
     skip: tuple[int, ...] = ()
-    counted: bool = False
 
 
 class Result(Header, tag="result"):
@@ -255,7 +253,9 @@ class Rich(Header, tag="rich"):
 
 
 class Share(Header, tag="share"):
-    """Somebody is idle: give some of what you have not begun."""
+    """Somebody is idle: give some of what you have not begun; or `everything`, for there is something more urgent."""
+
+    everything: bool = False
 
 
 class Shared(Header, tag="shared"):

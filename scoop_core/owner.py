@@ -63,14 +63,12 @@ class Owner:
         name: of the process in its pool.
         post: sends a message with the next flush.
         packer: packs what travels.
-        counts: whether the process counts its calls in the task tree by itself, as workers do.
     """
 
-    def __init__(self, name: str, post: Post, packer: Packer, counts: bool = False) -> None:
+    def __init__(self, name: str, post: Post, packer: Packer) -> None:
         self.name = name
         self.post = post
         self.packer = packer
-        self._counts = counts
         self._jobs: dict[int, OwnedJob] = {}
         # Several threads submit, and the link's IO thread hands out what they submitted.
         self._lock = RLock()
@@ -155,11 +153,9 @@ class Owner:
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
                 with closing(self.packer.layer()) as layer:
-                    self._extend(job, lo, calls, "calls", layer, self._counts)
+                    self._extend(job, lo, calls, "calls", layer)
 
-    def _extend(
-        self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer, counted: bool = False
-    ) -> int:
+    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer) -> int:
         """Hand out tasks [lo, lo + len(items)) in one message; how many bytes their arguments have."""
         hi = lo + len(items)
         name = job.spec.name
@@ -175,12 +171,12 @@ class Owner:
         if parcel.buffers:
             job.shelved.append(Shelved(lo, hi, hi - lo, parcel))
         skip = tuple(lo + position for position in errors)
-        self.post(m.Extend(job.number, lo, hi, form, parcel, skip, counted), frames)
+        self.post(m.Extend(job.number, lo, hi, form, parcel, skip), frames)
         for position, error in errors.items():
             job.lose(lo + position, error)
         return len(parcel.data) + sum(map(len, frames)) + sum(place.size for place in parcel.buffers if place)
 
-    def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str, counted: bool = False) -> None:
+    def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str) -> None:
         """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
 
         Args:
@@ -188,16 +184,15 @@ class Owner:
             lo: index of the first.
             items: their arguments.
             form: as of `columns`.
-            counted: whether the task tree knows them already.
         """
         job.sent = max(job.sent, lo + len(items))
         with closing(self.packer.layer()) as layer:
             if form == "range":
-                self._extend(job, lo, items, form, layer, counted)
+                self._extend(job, lo, items, form, layer)
                 return
             start, size = 0, 1
             while chunk := items[start : start + size]:
-                weight = self._extend(job, lo + start, chunk, form, layer, counted)
+                weight = self._extend(job, lo + start, chunk, form, layer)
                 start += len(chunk)
                 size = max(1, min(CHUNK_BYTES * len(chunk) // weight, GROWTH * len(chunk), CHUNK_TASKS))
 

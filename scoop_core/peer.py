@@ -37,8 +37,6 @@ class Peer(ABC):
         shielded: see `Link`.
     """
 
-    counts = False
-
     def __init__(
         self,
         connection: Connection,
@@ -51,7 +49,7 @@ class Peer(ABC):
         self.name = name
         self.size = 1
         self.packer = Packer(Shelf(connection.shelf, name), program)
-        self.owner = Owner(name, self._post, self.packer, self.counts)
+        self.owner = Owner(name, self._post, self.packer)
         self.lost: BaseException | None = None
         self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
         self._loaded: dict[str, Any] = {}

@@ -137,10 +137,6 @@ class TaskTree:
         node.left -= count
         node.cancelled += count
 
-    def forgotten(self, spec: Spec, count: int, now: float) -> None:
-        """`count` tasks lost their parent, which will submit them anew."""
-        self._of(spec, now).left -= count
-
     def tally(self, worker: str, tallies: Iterable[GroupTally], now: float) -> None:
         """A worker's account of the tasks that it kept for itself."""
         for t in tallies:

@@ -73,8 +73,6 @@ class Worker(Peer):
         origin: the program's own process: it is not ended from outside.
     """
 
-    counts = True
-
     def __init__(
         self,
         connection: Connection,
@@ -786,7 +784,7 @@ class Worker(Peer):
             return 0
         job.lots.pop(lo, None)
         group.queued -= len(arguments)
-        self.owner.extend_map(job, lo, arguments, lot.form, counted=True)
+        self.owner.extend_map(job, lo, arguments, lot.form)
         return len(arguments)
 
     def _drop(self, message: m.Drop) -> None:

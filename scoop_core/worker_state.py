@@ -151,6 +151,29 @@ class WorkerState:
     def empty(self) -> bool:
         return not self.pending and not self.pieces
 
+    def give_back(self, running: Stretch | None) -> list[tuple[Piece, int, int]]:
+        """All pieces, or ends of them, that have not begun, but what must run on this worker: as (piece, lo, hi)."""
+        back = self._unbegun(0, len(self.pieces))
+        if isinstance(running, Piece) and not running.assign.spec.worker and (part := running.cut(half=False)):
+            back.append((running, *part[:2]))
+        return back
+
+    def _unbegun(self, keep: int, count: int) -> list[tuple[Piece, int, int]]:
+        """Take up to `count` pieces from the end of the queue, but what must run on this worker; leave `keep`."""
+        back: list[tuple[Piece, int, int]] = []
+        mine: list[Piece] = []
+        while len(back) < count and len(self.pieces) + len(mine) > keep:
+            try:
+                piece = self.pieces.pop()
+            except IndexError:  # the main thread was faster
+                break
+            if piece.assign.spec.worker:
+                mine.append(piece)
+            elif part := piece.cut(half=False):
+                back.append((piece, *part[:2]))
+        self.pieces.extend(reversed(mine))
+        return back
+
     def share(
         self, running: Stretch | None, busy: bool, worth: Callable[[Stretch], bool]
     ) -> tuple[list[tuple[Piece, int, int]], list[Any], tuple[int, int, Sequence[Any]] | None]:
@@ -165,13 +188,8 @@ class WorkerState:
         Returns:
             Ends of pieces as (piece, lo, hi); tasks of its own, the oldest first; the end of a stretch of its own.
         """
-        while len(self.pieces) > (0 if busy or self.pending else 1):
-            try:
-                piece = self.pieces.pop()
-            except IndexError:
-                break
-            if part := piece.cut(half=False):
-                return [(piece, *part[:2])], [], None
+        if back := self._unbegun(0 if busy or self.pending else 1, 1):
+            return back, [], None
         for _ in range(5):
             if not self.pending:
                 break

@@ -24,7 +24,7 @@ class Books:
         if isinstance(message, m.Cancel):
             self._cancel((peer, message.job), set(range(message.lo, message.hi)))
         elif isinstance(message, m.CancelRun):
-            for key, job in self._state.jobs.items():
+            for key, job in self._state.ledger.jobs.items():
                 if (job.spec.root, job.spec.run) == (peer, message.run):
                     self._cancel(key, self._there[key])
         elif isinstance(message, m.Restart):
@@ -36,7 +36,7 @@ class Books:
 
     def orphan(self, owner: str) -> None:
         """Nobody waits for this owner's jobs; nor for those that are done for this root."""
-        for key, job in self._state.jobs.items():
+        for key, job in self._state.ledger.jobs.items():
             if owner in (key[0], job.spec.root):
                 self._cancel(key, self._there[key])
 
@@ -79,43 +79,43 @@ class Books:
             elif isinstance(header, m.Cancel):
                 self._cancel((send.to, header.job), set(range(header.lo, header.hi)))
             elif isinstance(header, m.Assign):
-                assert not self._state.workers[send.to].retiring, f"{send.to} is retiring, and is given work"
+                assert not self._state.ledger.workers[send.to].retiring, f"{send.to} is retiring, and is given work"
         return said
 
     def _places(self) -> dict[tuple[str, int], set[int]]:
         """The tasks of every job, from wherever they are; each must be in one place, and all sums be right."""
-        state = self._state
+        ledger = self._state.ledger
         pieces: dict[int, list[Piece]] = {}
-        for worker in state.workers.values():
+        for worker in ledger.workers.values():
             for piece in worker.pieces():
                 job = piece.job
-                assert state.jobs.get((job.owner, job.number)) is job, f"a piece of a forgotten job: {piece}"
+                assert ledger.jobs.get((job.owner, job.number)) is job, f"a piece of a forgotten job: {piece}"
                 assert piece.lo < piece.hi, f"an empty piece: {piece}"
                 pieces.setdefault(id(job), []).append(piece)
         users: Counter[bytes] = Counter()
         left: Counter[tuple[str, int, int]] = Counter()
         found = {}
-        for key, job in state.jobs.items():
+        for key, job in ledger.jobs.items():
             assert not (job.closed and not job.left), f"{key} is over, but kept"
             users[job.spec.function] += 1
             left[job.spec.root, job.spec.run, job.spec.group] += job.left
             found[key] = self._tasks(job, pieces.get(id(job), []))
             if job.waiting:
                 self._check_listed(job)
-        for digest, function in state.functions.items():
+        for digest, function in ledger.functions.items():
             assert function.jobs == users[digest], f"{digest!r} counts {function.jobs} jobs, not {users[digest]}"
-        for (root, number), run in state.tree._runs.items():
+        for (root, number), run in ledger.tree._runs.items():
             for node in run.groups.values():
                 assert node.left == left.pop((root, number, node.id), 0), (
                     f"the tree counts {node.left} of {node.name}"
                 )
-        assert not any(count for key, count in left.items() if key[0] in state.peers), f"not in the tree: {left}"
-        for name, worker in state.workers.items():
-            if name in state._idle:
+        assert not any(count for key, count in left.items() if key[0] in ledger.peers), f"not in the tree: {left}"
+        for name, worker in ledger.workers.items():
+            if name in ledger.idle:
                 assert worker.state == "idle" and not worker.retiring and not worker.held, f"{name} is not idle"
             assert not (worker.held.keys() & worker.parked.keys())
-        for name, seq in state._patience:
-            worker = state.workers[name]
+        for name, seq in self._state.endings.patience:
+            worker = ledger.workers[name]
             piece = worker.held.get(seq) or worker.parked[seq]
             assert any(c for _, _, c in piece.parts(piece.lo, piece.hi)), f"{name} is to be killed for nothing"
         return found
@@ -142,9 +142,9 @@ class Books:
         return there
 
     def _check_listed(self, job: Job) -> None:
-        state, spec = self._state, job.spec
+        ledger, spec = self._state.ledger, job.spec
         if spec.worker:
-            listed = [j for j in state.workers[spec.worker].own if j is job]
+            listed = [j for j in ledger.workers[spec.worker].own if j is job]
         else:
-            listed = [j for jobs in state.roots[spec.root].ready.values() for j in jobs if j is job]
+            listed = [j for jobs in ledger.roots[spec.root].ready.values() for j in jobs if j is job]
         assert len(listed) == 1, f"job {job.number} of {job.owner} waits in {len(listed)} queues"

@@ -112,13 +112,13 @@ class Peer:
         if hasattr(whom, "job"):
             whom.job, whom.index = job, index
 
-    def flush(self, counted: bool) -> None:
+    def flush(self) -> None:
         for job in self.growing.values():
             if job.waiting:
                 calls, job.waiting = job.waiting, []
-                self.extend(job, job.sent, calls, counted)
+                self.extend(job, job.sent, calls)
 
-    def extend(self, job: OwnedJob, lo: int, whom: list[Any], counted: bool) -> None:
+    def extend(self, job: OwnedJob, lo: int, whom: list[Any]) -> None:
         """Hand out tasks, in chunks; some of them have arguments that don't travel."""
         rng = self.sim.rng
         hi = lo + len(whom)
@@ -129,7 +129,7 @@ class Peer:
             skip = tuple(i for i in range(lo, end) if self.sim.skips and rng.random() < 0.1)
             for index, one in enumerate(here, lo):
                 job.open[index] = one
-            self.send(m.Extend(job.number, lo, end, "column", NOTHING, skip, counted))
+            self.send(m.Extend(job.number, lo, end, "column", NOTHING, skip))
             for index in skip:
                 job.end(index, "failed")
             lo = end
@@ -177,10 +177,10 @@ class Root(Peer):
         if one_by_one:
             for _ in range(count):
                 self.grow(function, self.name, self.run, place, self._note, worker)
-            self.flush(counted=False)
+            self.flush()
             return self.growing[function, self.name, self.run, place.group, worker]
         job = self.open_job(function, self.name, self.run, place, worker)
-        self.extend(job, 0, [self._note] * count, counted=False)
+        self.extend(job, 0, [self._note] * count)
         if self.sim.rng.random() < 0.8:
             self.close(job)
         return job

@@ -77,8 +77,7 @@ class Simulation:
         self.cancels = self.scenario.cancels
         self.skips = self.scenario.skips
         self.pins = self.scenario.pins
-        self.state = BrokerState("simulated")
-        self.state.wanted = self.scenario.workers
+        self.state = BrokerState("simulated", wanted=self.scenario.workers)
         self.books = Books(self.state)
         self.up[AGENT] = deque([m.Hello("agent", 1, "here")])
         for number in range(self.scenario.roots):
@@ -116,13 +115,13 @@ class Simulation:
             if peer in self.left:
                 self.up[AGENT].append(self.left.pop(peer))
         state = self.state
-        dead = peer.startswith("w") and peer not in state.workers
-        known = peer in state.peers or (isinstance(message, m.Hello) and not dead)
-        strange = state.strange
+        dead = peer.startswith("w") and peer not in state.ledger.workers
+        known = peer in state.ledger.peers or (isinstance(message, m.Hello) and not dead)
+        strange = state.ledger.strange
         arrived = self.books.before(peer, message) if known else set()
         sends = state.handle(peer, message, [], self.now)
         source = (peer, message.job) if isinstance(message, m.Extend) and known else None
-        assert state.strange == strange + (not known), f"{message} of {peer} was not understood"
+        assert state.ledger.strange == strange + (not known), f"{message} of {peer} was not understood"
         self.said[type(message).__name__] += 1
         if not isinstance(message, m.Tally) or sends:
             self.books.after(source, arrived, sends)
@@ -233,7 +232,7 @@ class Simulation:
         if not idle:
             return
         names = [w.name for w in idle]
-        waiting = [(k, list(j.waiting)) for k, j in self.state.jobs.items() if j.waiting and not j.spec.worker]
+        waiting = [(k, list(j.waiting)) for k, j in self.state.ledger.jobs.items() if j.waiting and not j.spec.worker]
         assert not waiting, f"{names} are idle, and {waiting} wait"
         for worker in self.workers.values():
             free = [p.assign for p in worker.state.pieces if not p.assign.spec.worker]
@@ -262,7 +261,7 @@ class Simulation:
         rng = self.rng
         function = rng.choice(self._menu)
         count = rng.choice((1, 2, 3, 5, 8, 30) if function.kind in ("leaf", "raise") else (1, 2, 3))
-        worker = rng.choice([f"w{n}" for n in range(self.state.next_number + 1)]) if self.pins else ""
+        worker = rng.choice([f"w{n}" for n in range(self.state.staff.next_number + 1)]) if self.pins else ""
         root.submit(function, count, rng.random() < 0.4, worker)
 
     def _cancel(self, root: Root) -> None:
@@ -279,7 +278,7 @@ class Simulation:
     def _leave(self, root: Root) -> None:
         name = root.name
         del self.roots[name], self.down[name]
-        if not self.up[name] or name not in self.state.peers:
+        if not self.up[name] or name not in self.state.ledger.peers:
             del self.up[name]
         self.books.orphan(name)
         sends = self.state.leave(name, self.now)
@@ -290,7 +289,7 @@ class Simulation:
 
     def finish(self) -> None:
         """Let everything come to its end; all tasks must be over then, and nothing be left."""
-        state = self.state
+        ledger = self.state.ledger
         for root in self.roots.values():
             root.send(m.Scale(self.scenario.workers))
         self._exhaust()
@@ -304,12 +303,12 @@ class Simulation:
             for job in peer.jobs.values():
                 peer.close(job)
         self._exhaust()
-        assert not state.jobs, f"jobs are left: {list(state.jobs)}"
-        assert not any(f.jobs for f in state.functions.values())
-        assert not any(w.held or w.parked for w in state.workers.values()), "pieces are left"
-        assert set(state.roots) == {*self.roots, *self.workers}, f"accounts are left: {set(state.roots)}"
+        assert not ledger.jobs, f"jobs are left: {list(ledger.jobs)}"
+        assert not any(f.jobs for f in ledger.functions.values())
+        assert not any(w.held or w.parked for w in ledger.workers.values()), "pieces are left"
+        assert set(ledger.roots) == {*self.roots, *self.workers}, f"accounts are left: {set(ledger.roots)}"
         if self.roots:
-            assert set(state._idle) == set(self.workers), "somebody is not known to be idle"
+            assert set(ledger.idle) == set(self.workers), "somebody is not known to be idle"
             assert len(self.workers) == self.scenario.workers
         self._check_tree()
 
@@ -333,7 +332,7 @@ class Simulation:
             assert over == total or (self.died and over < total), f"{total} tasks of {node.name}, in the tree {over}"
 
     def _nodes(self) -> Iterator[tuple[str, int, Any]]:
-        for (root, number), run in self.state.tree._runs.items():
+        for (root, number), run in self.state.ledger.tree._runs.items():
             for node in run.groups.values():
                 yield root, number, node
 

@@ -275,7 +275,7 @@ class Worker(Peer):
         self.count_new(group, 1)
         if at_once:
             self.hand_over(call, pinned)
-            self.flush(counted=True)
+            self.flush()
             return call
         self.state.pending[call] = None
         self.announce()
@@ -493,7 +493,7 @@ class Worker(Peer):
         elif isinstance(message, m.Forget):
             self.functions.remove(message.digest)
         elif isinstance(message, m.Share):
-            self.share()
+            self.share(message.everything)
         elif isinstance(message, m.Drop):
             self.drop(message)
         elif isinstance(message, m.DropRun):
@@ -503,7 +503,11 @@ class Worker(Peer):
         else:
             super().handle(message)
 
-    def share(self) -> None:
+    def share(self, everything: bool) -> None:
+        if everything:
+            back = self.state.give_back(self.running)
+            self.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), 0, self.told_rich))
+            return
         busy = self.context is not None
         back, own, part = self.state.share(self.running, busy, lambda stretch: self.sim.rng.random() < 0.8)
         given = 0
@@ -516,7 +520,7 @@ class Worker(Peer):
         if part is not None:
             assert isinstance(self.running, Lot)
             given += self.export(self.running, part[0], part[1])
-        self.flush(counted=True)
+        self.flush()
         self.told_rich = bool(self.state.pending)
         self.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), given, self.told_rich))
 
@@ -532,7 +536,7 @@ class Worker(Peer):
             return lambda how: of.put(index, how)
 
         job.sent = max(job.sent, hi)
-        self.extend(job, lo, [whom(index) for index in range(lo, hi)], counted=True)
+        self.extend(job, lo, [whom(index) for index in range(lo, hi)])
         return hi - lo
 
     def drop(self, message: m.Drop) -> None:
@@ -593,7 +597,7 @@ class Worker(Peer):
             call("cancelled")
         elif call.job is not None and call.index >= 0:
             if call.index >= call.job.sent:
-                self.flush(counted=True)
+                self.flush()
             self.cancel(call.job, call.index, call.index + 1)
 
     def close_fibers(self) -> None:

@@ -1,0 +1,237 @@
+"""Which worker gets which tasks: pieces of a good size, fair shares for roots, and nobody idle beside work."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil
+
+from scoop_core import messages as m
+from scoop_core.config import PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.endings import Endings
+from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker
+
+#: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
+WORTH_SHARING = 0.001
+#: Of the jobs of one root the oldest goes first, but every so many pieces one of the others has its turn.
+TURNS = 4
+#: How long a task is taken to last while nothing is known of its function, for the shares of roots. In seconds.
+GUESS = 0.001
+
+
+class Dealer:
+    """Deals out the spans that wait, takes back what a worker will not do, and asks the rich for more."""
+
+    def __init__(self, ledger: Ledger, endings: Endings) -> None:
+        self._ledger = ledger
+        self._endings = endings
+
+    # ---- tasks that wait ---------------------------------------------------------------------------------------
+
+    def wait(self, job: Job, span: Span, last: bool = False) -> None:
+        """These tasks wait for a worker, before the others of their job or (`last`) behind them."""
+        (job.waiting.append if last else job.waiting.appendleft)(span)
+        job.queued += span.hi - span.lo
+        if job.listed:
+            return
+        job.listed = True
+        ledger = self._ledger
+        if job.spec.worker:
+            worker = ledger.workers.get(job.spec.worker)
+            if worker is not None:
+                worker.own.append(job)
+            return
+        root = ledger.root(job.spec.root)
+        if not root.ready:  # it had nothing to do for a while: no credit for that
+            root.used = max(root.used, ledger.least())
+            ledger.claims[root.name] = root
+        jobs = root.ready.setdefault(job.spec.priority, deque())
+        # Tasks of tasks go first: somebody in the pool waits for them.
+        (jobs.append if job.owner == root.name else jobs.appendleft)(job)
+
+    def take_back(self, worker: Worker, piece: Piece, lo: int, now: float) -> None:
+        """The worker will not do tasks [lo, end) of this piece: those that are wanted still wait again."""
+        hi, piece.hi = piece.hi, lo
+        if piece.lo == piece.hi:
+            worker.held.pop(piece.seq, None)
+            worker.parked.pop(piece.seq, None)
+        self._endings.calm(worker, piece)
+        for a, b, cancelled in reversed(list(piece.parts(lo, hi))):
+            if cancelled:
+                self._endings.cancelled(piece.job, a, b, now)
+            elif worker.retiring and piece.job.spec.worker:
+                self._endings.lose_span(piece.job, Span(a, b), now)
+            else:
+                self.wait(piece.job, Span(a, b, piece.deaths))
+
+    # ---- giving ------------------------------------------------------------------------------------------------
+
+    def deal(self, now: float) -> None:
+        """Give work to those who have none, as far as it goes; then ask the rich for more."""
+        for name in list(self._ledger.idle):
+            if not self.feed(self._ledger.workers[name], now):
+                break
+        self.solicit()
+
+    def rest(self, worker: Worker, now: float) -> None:
+        """The worker has nothing to run."""
+        worker.rich = False
+        if worker.retiring:
+            return
+        worker.state = "idle"
+        self._ledger.tree.version += 1
+        self._ledger.idle[worker.name] = None
+        if not self.feed(worker, now):
+            self.solicit()
+
+    def feed(self, worker: Worker, now: float) -> bool:
+        """Give a worker what it should have; tell whether it has something to run now."""
+        while self._hungry(worker):
+            job = self._choose(worker)
+            if job is None:
+                return bool(worker.held)
+            self._assign(worker, job, now)
+        return True
+
+    def _hungry(self, worker: Worker) -> bool:
+        if worker.state == "starting" or worker.retiring:
+            return False
+        if not worker.held or worker.own:
+            return True
+        if len(worker.held) > 1:
+            return False
+        piece = next(iter(worker.held.values()))
+        mean = self._ledger.means.get(piece.job.spec.function)
+        return mean is not None and mean * (piece.hi - piece.lo) < PREFETCH_SECONDS
+
+    def _choose(self, worker: Worker) -> Job | None:
+        """The job to cut the next piece from: the worker's own first, then that of the root which had least."""
+        while worker.own:
+            if worker.own[0].waiting:
+                return worker.own[0]
+            worker.own.popleft().listed = False
+        fresh = self._ledger.fresh
+        while fresh:
+            if fresh[0].waiting and not fresh[0].begun:
+                return fresh[0]
+            fresh.popleft()
+        claims = self._ledger.claims
+        if not claims:
+            return None
+        chosen = min(claims.values(), key=lambda root: root.used)
+        while chosen.ready:
+            priority = max(chosen.ready) if len(chosen.ready) > 1 else next(iter(chosen.ready))
+            jobs = chosen.ready[priority]
+            if len(jobs) > 1 and (other := self._other(chosen, jobs)):
+                return other
+            if jobs[0].waiting:
+                return jobs[0]
+            jobs.popleft().listed = False
+            if not jobs:
+                del chosen.ready[priority]
+        del claims[chosen.name]
+        return self._choose(worker)
+
+    def _other(self, root: Root, jobs: deque[Job]) -> Job | None:
+        """A job behind the first one, if it is the turn of those: a small map must not wait for all of a huge one."""
+        if jobs[0].owner != root.name:  # tasks of tasks, for which somebody waits
+            return None
+        root.turn += 1
+        if root.turn % TURNS:
+            return None
+        job = jobs[1 + root.turn // TURNS % (len(jobs) - 1)]
+        return job if job.waiting else None
+
+    def _assign(self, worker: Worker, job: Job, now: float) -> None:
+        """Cut a piece from the job's first waiting span, and send it."""
+        ledger = self._ledger
+        span = job.waiting[0]
+        chunk = job.chunk(span.lo)
+        mean = ledger.means.get(job.spec.function)
+        lo, hi = span.lo, min(span.lo + self._size(job, span, mean), span.hi, chunk.hi)
+        if hi == span.hi:
+            job.waiting.popleft()
+        else:
+            span.lo = hi
+        job.queued -= hi - lo
+        ledger.roots[job.spec.root].used += (hi - lo) * (GUESS if mean is None else mean)
+        digest = job.spec.function
+        if digest not in worker.known:
+            worker.known.add(digest)
+            function = ledger.functions[digest]
+            ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
+        job.begun = True
+        worker.seq += 1
+        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths)
+        worker.spent = False
+        worker.state = "busy"
+        ledger.idle.pop(worker.name, None)
+        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, lo, hi, chunk.lo, chunk.form, chunk.parcel)
+        ledger.send(worker.name, assign, chunk.frames)
+
+    def _size(self, job: Job, span: Span, mean: float | None) -> int:
+        """How many tasks a piece should have."""
+        # One where nothing is known, where a death must point at one, or where none may run twice.
+        if mean is None or span.deaths or not job.spec.retries:
+            return 1
+        fair = ceil(job.queued / (2 * max(1, len(self._ledger.workers))))
+        return max(1, min(int(PIECE_SECONDS / max(mean, 1e-8)), fair))
+
+    # ---- asking ------------------------------------------------------------------------------------------------
+
+    def solicit(self) -> None:
+        """For workers that are idle while nothing waits: ask others for a part of what they have not begun."""
+        workers = self._ledger.workers
+        hungry = len(self._ledger.idle)
+        if hungry:
+            hungry -= sum(w.asked for w in workers.values())
+        if hungry <= 0:
+            return
+        for worker in workers.values():
+            if not worker.asked and self._can_share(worker):
+                worker.asked, worker.asked_at = True, worker.seq
+                self._ledger.send(worker.name, m.Share())
+                hungry -= 1
+                if not hungry:
+                    return
+
+    def press(self, job: Job) -> None:
+        """A new job is there, and nobody has nothing to do: some give back what they have not begun, and get a piece
+        of this job next. So it begins at once, however much others have waiting."""
+        ledger = self._ledger
+        root = ledger.roots.get(job.spec.root)
+        if root is None or not job.waiting or job.begun or job.spec.worker or job.owner != root.name:
+            return
+        if root.used > ledger.least() + PIECE_SECONDS or max(root.ready) > job.spec.priority:
+            return
+        wanted = job.queued
+        for worker in ledger.workers.values():
+            if not worker.asked and self._can_give_back(worker):
+                worker.asked, worker.asked_at = True, worker.seq
+                ledger.send(worker.name, m.Share(everything=True))
+                wanted -= 1
+                if not wanted:
+                    break
+        if wanted < job.queued:
+            ledger.fresh.append(job)
+
+    def _can_give_back(self, worker: Worker) -> bool:
+        """Whether the worker has pieces, or a part of one, that it has not begun."""
+        if worker.retiring or not worker.held:
+            return False
+        piece, *others = worker.held.values()
+        return any(not p.job.spec.worker for p in others) or (piece.hi - piece.lo > 1 and not piece.job.spec.worker)
+
+    def _can_share(self, worker: Worker) -> bool:
+        if worker.rich:
+            return True
+        if worker.spent or not worker.held:
+            return False
+        piece, *others = worker.held.values()
+        if any(not other.job.spec.worker for other in others):
+            return True
+        if piece.job.spec.worker:
+            return False
+        if worker.awake or worker.occupied:  # this piece may wait behind that
+            return True
+        mean = self._ledger.means.get(piece.job.spec.function, 0.0)
+        return (piece.hi - piece.lo - 1) * mean > WORTH_SHARING

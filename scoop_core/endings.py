@@ -1,0 +1,140 @@
+"""How tasks end: done, lost or cancelled; and what goes with the last task of a job."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from scoop_core import messages as m
+from scoop_core.config import CANCEL_GRACE
+from scoop_core.ledger import Death, Job, Ledger, Piece, Span, Worker
+
+#: Functions that no job uses any more and that are kept all the same, for the next call of the same.
+SPARE_FUNCTIONS = 32
+
+
+class Endings:
+    """Strikes tasks out of the ledger, and tells their owners."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
+
+    def strike(self, job: Job, lo: int, hi: int) -> None:
+        """Tasks [lo, hi) of one chunk are over."""
+        job.left -= hi - lo
+        chunk = job.chunk(lo)
+        chunk.left -= hi - lo
+        if not chunk.left:
+            job.chunks.remove(chunk)
+        self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """Forget the job, if it is over."""
+        ledger = self._ledger
+        if not job.closed or job.left or ledger.jobs.get((job.owner, job.number)) is not job:
+            return
+        del ledger.jobs[job.owner, job.number]
+        ledger.functions[job.spec.function].jobs -= 1
+        spare = [digest for digest, function in ledger.functions.items() if not function.jobs]
+        for digest in spare[: max(0, len(spare) - SPARE_FUNCTIONS)]:
+            del ledger.functions[digest]
+            ledger.means.pop(digest, None)
+            for worker in ledger.workers.values():
+                if digest in worker.known:
+                    worker.known.remove(digest)
+                    ledger.send(worker.name, m.Forget(digest))
+
+    # ---- losing ------------------------------------------------------------------------------------------------
+
+    def lose(self, job: Job, index: int, death: Death, deaths: int, now: float) -> None:
+        """A task will not be run again, for its worker died `deaths` times."""
+        self._ledger.tree.done(job.spec, 0, [f"WorkerLost: {death}"], 0.0, 0.0, now)
+        name, end = job.spec.name, (death.status, death.peak, deaths, death.limit)
+        self._ledger.tell(job, m.Lost(job.number, index, name, *end))
+        self.strike(job, index, index + 1)
+
+    def lose_span(self, job: Job, span: Span, now: float) -> None:
+        """These tasks must run on one worker, and will not be run there."""
+        for index in range(span.lo, span.hi):
+            self.lose(job, index, Death(), 0, now)
+
+    def lose_own(self, worker: Worker, now: float) -> None:
+        """What waits for this worker and no other will not be run."""
+        for job in worker.own:
+            spans, job.waiting = job.waiting, deque()
+            job.queued = 0
+            job.listed = False
+            for span in spans:
+                self.lose_span(job, span, now)
+        worker.own.clear()
+
+    # ---- cancelling --------------------------------------------------------------------------------------------
+
+    def give_up(self, job: Job, peer: str, now: float) -> None:
+        """This peer does not want the job any more. If it owns it, it has forgotten it and needs no word."""
+        mine = job.owner == peer
+        self.cancel(job, 0, job.end, now, tell=not mine)
+        if mine:
+            job.closed = True
+            self.forget(job)
+
+    def cancel(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+        """Tasks [lo, hi) are not wanted any more: those that wait go at once, those that run are interrupted."""
+        self._cancel_waiting(job, lo, hi, now, tell)
+        for worker in self._ledger.workers.values():
+            for piece in worker.pieces():
+                if piece.job is job:
+                    self._interrupt(worker, piece, max(lo, piece.lo), min(hi, piece.hi), now, tell)
+
+    def _cancel_waiting(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+        kept: deque[Span] = deque()
+        for span in job.waiting:
+            a, b = max(lo, span.lo), min(hi, span.hi)
+            if a >= b:
+                kept.append(span)
+                continue
+            job.queued -= b - a
+            self.cancelled(job, a, b, now)
+            if tell:
+                self._ledger.tell(job, m.Cancel(job.number, a, b))
+            kept.extend(Span(x, y, span.deaths) for x, y in ((span.lo, a), (b, span.hi)) if x < y)
+        job.waiting = kept
+
+    def _interrupt(self, worker: Worker, piece: Piece, lo: int, hi: int, now: float, tell: bool) -> None:
+        for a, b, known in list(piece.parts(lo, hi)):
+            if known:
+                continue
+            piece.cancelled.append((a, b))
+            self._ledger.send(worker.name, m.Drop(piece.seq, a, b))
+            self.patience[worker.name, piece.seq] = now + CANCEL_GRACE
+            if tell:
+                self._ledger.tell(piece.job, m.Cancel(piece.job.number, a, b))
+
+    def cancelled(self, job: Job, lo: int, hi: int, now: float) -> None:
+        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled."""
+        self._ledger.tree.cancelled(job.spec, hi - lo, now)
+        while lo < hi:
+            end = min(hi, job.chunk(lo).hi)
+            self.strike(job, lo, end)
+            lo = end
+
+    # ---- patience ----------------------------------------------------------------------------------------------
+
+    def calm(self, worker: Worker, piece: Piece) -> None:
+        """Do not wait for the end of cancelled tasks any more, if the worker has got rid of all in this piece."""
+        if piece.cancelled and not any(cancelled for _, _, cancelled in piece.parts(piece.lo, piece.hi)):
+            self.patience.pop((worker.name, piece.seq), None)
+
+    def leave(self, worker: Worker) -> None:
+        """The worker is gone, and with it what it should have let go of."""
+        for key in [key for key in self.patience if key[0] == worker.name]:
+            del self.patience[key]
+
+    def insist(self, now: float) -> None:
+        """Have those workers killed that have not let go of cancelled tasks in time."""
+        for (name, seq), until in list(self.patience.items()):
+            if until <= now:
+                del self.patience[name, seq]
+                worker = self._ledger.workers.get(name)
+                if worker and worker.piece(seq) and worker.agent:
+                    self._ledger.send(worker.agent, m.Kill(worker.number))

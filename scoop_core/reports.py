@@ -1,0 +1,120 @@
+"""What workers tell: outcomes, what they give back, that they have nothing to do or tasks to share, how they fare."""
+
+from __future__ import annotations
+
+from scoop_core import messages as m
+from scoop_core.dealer import Dealer
+from scoop_core.endings import Endings
+from scoop_core.ledger import Ledger, Worker
+
+
+class Reports:
+    """Handles the messages of workers."""
+
+    def __init__(self, ledger: Ledger, endings: Endings, dealer: Dealer) -> None:
+        self._ledger = ledger
+        self._endings = endings
+        self._dealer = dealer
+
+    # ---- of pieces ---------------------------------------------------------------------------------------------
+
+    def done(self, peer: str, message: m.Done, frames: m.Frames, now: float) -> None:
+        ledger, dealer = self._ledger, self._dealer
+        worker = ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if not worker or not piece or not piece.lo == message.lo < message.hi <= piece.hi:
+            ledger.strange += 1
+            return
+        job, count = piece.job, message.hi - message.lo
+        piece.lo = message.hi
+        if piece.lo == piece.hi:
+            worker.held.pop(message.seq, None)
+            worker.parked.pop(message.seq, None)
+        self._endings.calm(worker, piece)
+        mean = message.seconds / count
+        known = ledger.means.get(job.spec.function)
+        ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
+        self._account(worker, message.busy, message.cpu)
+        lines = [failure.line for failure in message.failures]
+        ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
+        result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
+        ledger.tell(job, result, frames)
+        self._endings.strike(job, message.lo, message.hi)
+        worker.occupied = not message.idle and not worker.held
+        if message.idle and not worker.held:
+            dealer.rest(worker, now)
+        elif not dealer.feed(worker, now):
+            dealer.solicit()
+
+    def dropped(self, peer: str, message: m.Dropped, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if not worker or not piece or not piece.lo <= message.lo < message.hi == piece.hi:
+            self._ledger.strange += 1
+            return
+        self._dealer.take_back(worker, piece, message.lo, now)
+        self._dealer.deal(now)
+        self._dealer.feed(worker, now)
+
+    def shared(self, peer: str, message: m.Shared, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        if worker is None:
+            return
+        worker.asked = False
+        worker.rich = message.rich
+        given = message.own
+        for seq, lo, hi in message.back:
+            piece = worker.piece(seq)
+            if piece is None or not piece.lo <= lo < hi == piece.hi:
+                self._ledger.strange += 1
+                continue
+            given += hi - lo
+            self._dealer.take_back(worker, piece, lo, now)
+        worker.spent = not given and worker.seq == worker.asked_at
+        self._dealer.deal(now)
+        if worker.held:  # else it says itself that it has nothing to do
+            self._dealer.feed(worker, now)
+
+    # ---- of itself ---------------------------------------------------------------------------------------------
+
+    def idle(self, peer: str, message: m.Idle, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        if worker is None:
+            return
+        for seq in [s for s in worker.held if s <= message.seq]:
+            worker.parked[seq] = worker.held.pop(seq)
+        worker.awake = worker.occupied = False
+        if not worker.held:
+            self._dealer.rest(worker, now)
+
+    def rich(self, peer: str, message: m.Rich, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        if worker is not None:
+            worker.rich = True
+            self._dealer.solicit()
+
+    def tally(self, peer: str, message: m.Tally, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        if worker is None:
+            return
+        self._ledger.tree.tally(peer, message.groups, now)
+        self._ledger.tree.version += 1
+        worker.task, worker.since = message.task, message.since
+        self._account(worker, message.busy, message.cpu)
+        worker.done = message.done
+        worker.rates.append((now, message.busy))
+        worker.spent = False  # what it began since may prove long
+        piece = next(iter(worker.held.values()), None)
+        if piece is not None and message.task not in ("", piece.job.spec.name):
+            worker.occupied = True
+        self._dealer.solicit()
+
+    def _account(self, worker: Worker, busy: float, cpu: float) -> None:
+        """Note what a worker has spent by now."""
+        tree = self._ledger.tree
+        tree.busy += max(0.0, busy - worker.busy)
+        tree.cpu += max(0.0, cpu - worker.told)
+        worker.busy, worker.told = max(busy, worker.busy), max(cpu, worker.told)
+
+    def output(self, peer: str, message: m.Output, frames: m.Frames, now: float) -> None:
+        self._ledger.send(message.root, message)

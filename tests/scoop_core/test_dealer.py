@@ -1,0 +1,276 @@
+"""Which worker gets which tasks, by example (see also `test_broker_state`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from scoop_core import messages as m
+from scoop_core.config import PIECE_SECONDS, PREFETCH_SECONDS
+from tests.scoop_core.stage import Stage, sent, spans
+
+
+def test_the_first_piece_of_an_unknown_function_is_one_task() -> None:
+    stage = Stage(workers=2)
+    sends = stage.submit(1000)
+    assert (spans(sends, "w0"), spans(sends, "w1")) == ([(0, 1)], [(1, 2)])
+
+
+def test_pieces_grow_with_the_measured_time() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1000)
+    [second, third] = spans(stage.done("w0", 1, each=0.001))
+    assert second == (1, 1 + round(PIECE_SECONDS / 0.001))
+    assert third[1] - third[0] == second[1] - second[0]
+
+
+def test_pieces_shrink_when_tasks_prove_long() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1000)
+    stage.done("w0", 1, each=0.001)
+    stage.done("w0", 2, each=1.0, idle=False)
+    assert [hi - lo for lo, hi in spans(stage.done("w0", 3, each=1.0))] == [1]
+
+
+def test_pieces_get_small_towards_the_end() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=1e-6)
+    sizes = [hi - lo for lo, hi in spans(stage.submit(40))]
+    assert sizes[0] == 10, "no worker gets more than its part of half of what is left"
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_function_travels_to_each_worker_once() -> None:
+    stage = Stage(workers=2)
+    stage.submit(50)
+    stage.submit(50, job=2)
+    for seq in range(1, 4):
+        stage.done("w0", seq)
+        stage.done("w1", seq)
+    assert sorted(s.to for s in stage.sent if isinstance(s.header, m.Define)) == ["w0", "w1"]
+
+
+def test_only_short_pieces_are_sent_ahead() -> None:
+    stage = Stage(workers=1)
+    stage.learn("short", PREFETCH_SECONDS / 100)
+    stage.learn("long", PREFETCH_SECONDS * 2)
+    assert len(spans(stage.submit(1000, function="short"))) == 2
+    stage = Stage(workers=1)
+    stage.learn("long", PREFETCH_SECONDS * 2)
+    assert len(spans(stage.submit(1000, function="long"))) == 1
+
+
+def test_two_roots_get_fair_shares_of_time() -> None:
+    stage = Stage(workers=1, roots=2)
+    stage.learn("long", 0.004)
+    stage.learn("short", 0.001)
+    stage.submit(10_000, "r0", function="long")
+    stage.submit(10_000, "r1", function="short")
+    time: Counter[str] = Counter()
+    for _ in range(200):
+        seq = min(piece.seq for piece in stage.state.ledger.workers["w0"].held.values())
+        piece = stage.held["w0", seq]
+        each = 0.004 if piece.owner == "r0" else 0.001
+        time[piece.owner] += each * (piece.hi - piece.lo)
+        stage.done("w0", seq, each=each)
+    assert time["r0"] == pytest.approx(time["r1"], rel=0.1)
+
+
+@pytest.mark.parametrize("owner", ["r1", "r0"])
+def test_a_small_map_behind_a_huge_one_begins_at_once(owner: str) -> None:
+    stage = Stage(workers=1, roots=2)
+    stage.learn("f")
+    stage.submit(1_000_000, "r0")
+    pressed = sent(stage.submit(5, owner, job=2), m.Share, "w0")
+    assert pressed == [m.Share(everything=True)]
+    first, second = stage.held["w0", 1], stage.held["w0", 2]
+    [assign, *_] = sent(stage.say("w0", m.Shared(((2, second.lo, second.hi), (1, 3, first.hi)), 0, False)), m.Assign)
+    assert (assign.owner, assign.job) == (owner, 2)
+
+
+def test_only_as_many_are_pressed_as_there_are_tasks_and_only_once() -> None:
+    stage = Stage(workers=4)
+    stage.learn("f")
+    stage.submit(1_000_000)
+    assert len(sent(stage.submit(2, job=2), m.Share)) == 2
+    assert len(sent(stage.submit(1, job=3), m.Share)) == 1
+    assert len(sent(stage.submit(9, job=4), m.Share)) == 1, "the others were asked already"
+
+
+def test_nobody_is_pressed_who_has_only_what_runs_or_while_somebody_is_idle() -> None:
+    stage = Stage(workers=2)
+    stage.learn("long", 1.0)
+    stage.submit(1, function="long")
+    assert sent(stage.submit(1, job=2, function="long"), m.Share) == [], "w1 takes it"
+    assert sent(stage.submit(1, job=3, function="long"), m.Share) == []
+
+
+def test_who_has_had_more_than_others_presses_nobody() -> None:
+    stage = Stage(workers=1, roots=2)
+    stage.learn("f")
+    stage.submit(1_000_000, "r0")
+    stage.submit(1_000_000, "r1")
+    stage.state.ledger.roots["r1"].used += 1.0
+    assert sent(stage.submit(5, "r1", job=2), m.Share) == []
+
+
+def test_nor_does_who_comes_behind_a_higher_priority() -> None:
+    stage = Stage(workers=1)
+    stage.learn("f")
+    stage.submit(1_000_000, priority=5)
+    assert sent(stage.submit(5, job=2), m.Share) == []
+
+
+def test_of_the_jobs_of_one_root_the_oldest_goes_first_but_all_go_on() -> None:
+    stage = Stage(workers=1)
+    stage.learn("f")
+    for job in (1, 2, 3):
+        stage.submit(1_000_000, job=job)
+    stage.state.ledger.workers["w0"].asked = False
+    for seq in range(1, 101):
+        stage.done("w0", seq)
+    shares = Counter(stage.held["w0", seq].job for seq in range(1, 101))
+    assert shares[1] > 60
+    assert shares[2] > 8 < shares[3]
+
+
+def test_who_was_away_has_no_credit() -> None:
+    stage = Stage(workers=1, roots=2)
+    stage.learn("f")
+    stage.submit(1_000_000, "r0")
+    for seq in range(1, 40):
+        stage.done("w0", seq)
+    stage.submit(1_000_000, "r1")
+    for seq in range(40, 60):
+        stage.done("w0", seq)
+    owners = Counter(stage.held["w0", seq].owner for seq in range(42, 60))
+    assert owners["r0"] == owners["r1"]
+
+
+def test_jobs_of_one_root_go_in_the_order_of_their_submission() -> None:
+    stage = Stage()
+    stage.submit(2, job=1)
+    stage.submit(2, job=2)
+    stage.say("r0", m.Scale(4))
+    for number in range(4):
+        stage.greet(number)
+    assert [(a.job, a.lo) for a in sent(stage.sent, m.Assign)] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_priority_comes_before_the_order_of_submission() -> None:
+    stage = Stage()
+    stage.submit(1, job=1)
+    stage.submit(1, job=2, priority=1)
+    stage.say("r0", m.Scale(1))
+    stage.greet(0)
+    assert [a.job for a in sent(stage.sent, m.Assign)] == [2]
+
+
+def test_tasks_of_tasks_go_first() -> None:
+    stage = Stage(workers=2)
+    stage.submit(10)
+    stage.submit(1, owner="w0", root="r0", function="child")
+    [assign] = sent(stage.done("w1", 1), m.Assign)
+    assert (assign.owner, assign.spec.name) == ("w0", "child")
+
+
+def test_a_worker_may_give_away_the_end_of_its_map_first() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1)
+    stage.submit(30, owner="w0", root="r0", lo=20, function="child", close=False)
+    stage.say("w0", m.Extend(1, 10, 20, "column", m.Parcel(b"")), m.Extend(1, 0, 10, "column", m.Parcel(b"")))
+    stage.learn("child", 1e-6)
+    while sends := [stage.done("w1", seq, each=1e-6) for seq in list(stage.state.ledger.workers["w1"].held)]:
+        assert sends
+    pieces = [a for a in sent(stage.sent, m.Assign, "w1") if a.spec.name == "child"]
+    assert sorted(i for a in pieces for i in range(a.lo, a.hi)) == list(range(30))
+    assert {a.base for a in pieces} == {0, 10, 20}
+    assert all(a.base <= a.lo < a.hi <= a.base + 10 for a in pieces)
+
+
+# ---- sharing ---------------------------------------------------------------------------------------------------
+
+
+def test_the_idle_get_what_others_have_not_begun() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=0.002)
+    stage.submit(4)
+    stage.done("w1", 1)
+    assert [s.to for s in stage.sent if isinstance(s.header, m.Share)] == []
+    sends = stage.done("w1", 2)
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+    assert spans(stage.say("w0", m.Shared(((2, 1, 2),), 0, False)), "w1") == [(1, 2)]
+
+
+def test_who_had_nothing_to_share_is_asked_again_only_when_that_may_have_changed() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=0.002)
+    stage.submit(3)
+    for seq in list(stage.state.ledger.workers["w1"].held):
+        stage.done("w1", seq)
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+    stage.say("w0", m.Shared((), 0, False))
+    stage.say("w1", m.Idle(9))
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+    stage.say("w0", m.Tally((), "f", 0.0, 0.0, 0))
+    assert len(sent(stage.sent, m.Share, "w0")) == 2
+
+
+def test_what_must_run_on_one_worker_is_not_asked_for() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1)
+    stage.say("w0", m.Rich())
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+    stage.submit(1, job=2, worker="w0")
+    assert [a.job for a in sent(stage.sent, m.Assign, "w0")] == [1, 2]
+    stage.say("w0", m.Shared((), 0, False))
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+
+
+def test_a_piece_that_waits_behind_a_task_that_goes_on_is_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1, function="parent")
+    stage.submit(1, owner="w0", root="r0", function="child")
+    stage.say("w0", m.Idle(1))
+    stage.done("w1", 1)  # the parent goes on now, but to the broker its worker is idle
+    sends = stage.submit(1, job=2)
+    assert spans(sends, "w0") == [(0, 1)]
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+    assert spans(stage.say("w0", m.Shared(((2, 0, 1),), 0, False)), "w1") == [(0, 1)]
+
+
+def test_a_piece_that_waits_behind_a_workers_own_tasks_is_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.submit(3)
+    stage.done("w0", 1, each=1.0, idle=False)  # it goes on with tasks of its own
+    assert spans(stage.sent, "w0") == [(0, 1), (2, 3)]
+    assert [s.to for s in stage.done("w1", 1, each=1.0) if isinstance(s.header, m.Share)] == ["w0"]
+
+
+def test_the_rich_are_asked_while_somebody_is_idle() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1)
+    sends = stage.say("w0", m.Rich())
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+    sends = stage.submit(2, owner="w0", root="r0", function="child")
+    assert spans(sends, "w1") == [(0, 1)]
+    assert sent(stage.say("w0", m.Shared((), 2, True)), m.Share) == [], "nobody is idle now"
+
+
+# ---- tasks for one worker only ---------------------------------------------------------------------------------
+
+
+def test_a_task_for_one_worker_runs_there_and_nowhere_else() -> None:
+    stage = Stage(workers=2)
+    sends = stage.submit(3, worker="w1")
+    assert spans(sends, "w1") == [(0, 1), (1, 2), (2, 3)]
+    assert spans(sends, "w0") == []
+
+
+def test_tasks_for_one_worker_are_not_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=0.02)
+    stage.submit(1, worker="w1")
+    stage.say("w0", m.Idle(0))
+    assert sent(stage.sent, m.Share) == []

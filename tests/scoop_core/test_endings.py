@@ -1,0 +1,67 @@
+"""How tasks and jobs end, by example (see also `test_broker_state`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoop_core import messages as m
+from scoop_core.config import CANCEL_GRACE
+from scoop_core.endings import SPARE_FUNCTIONS
+from tests.scoop_core.stage import Stage, sent, spans
+
+
+def test_what_waits_is_cancelled_at_once_and_what_runs_is_interrupted() -> None:
+    stage = Stage(workers=1)
+    stage.submit(10)
+    assert [(d.seq, d.lo, d.hi) for d in sent(stage.say("r0", m.Cancel(1, 0, 10)), m.Drop)] == [(1, 0, 1)]
+    stage.say("w0", m.Dropped(1, 0, 1))
+    assert not stage.state.ledger.jobs
+    assert sent(stage.sent, m.Cancel) == [], "the owner knows"
+
+
+def test_a_worker_that_does_not_heed_a_cancel_is_killed_after_the_grace() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1)
+    stage.say("r0", m.Cancel(1, 0, 1))
+    assert stage.state.deadline() == CANCEL_GRACE
+    assert stage.wait(CANCEL_GRACE * 0.99) == []
+    assert [k.number for k in sent(stage.wait(CANCEL_GRACE * 0.02), m.Kill, "agent")] == [0]
+    assert stage.state.deadline() is None
+    stage.exit(0, begun=1, status=-9)
+    assert not stage.state.ledger.jobs
+
+
+@pytest.mark.parametrize("heeded", ["dropped", "done"])
+def test_a_worker_that_heeds_a_cancel_lives(heeded: str) -> None:
+    stage = Stage(workers=1)
+    stage.submit(1)
+    stage.say("r0", m.Cancel(1, 0, 1))
+    if heeded == "done":
+        stage.done("w0", 1)
+    else:
+        stage.say("w0", m.Dropped(1, 0, 1))
+    assert stage.state.deadline() is None
+
+
+def test_a_worker_is_not_killed_for_a_cancelled_task_that_it_has_left_behind() -> None:
+    stage = Stage(workers=1)
+    stage.learn()
+    stage.submit(8)
+    assert spans(stage.sent)[0] == (0, 4)
+    stage.say("r0", m.Cancel(1, 0, 1))  # which is over there, but this is not known yet
+    stage.say("w0", m.Dropped(1, 2, 4))
+    stage.done("w0", 1, hi=1, idle=False)
+    assert stage.state.deadline() is None, "task 1 still runs, and nobody has cancelled it"
+
+
+def test_functions_that_nobody_uses_are_kept_for_a_while() -> None:
+    stage = Stage(workers=1)
+    for number in range(SPARE_FUNCTIONS + 2):
+        stage.submit(1, job=number, function=f"f{number}")
+        stage.done("w0", number + 1)
+    assert len(stage.state.ledger.functions) == SPARE_FUNCTIONS
+    assert [f.digest for f in sent(stage.sent, m.Forget, "w0")] == [b"f0", b"f1"]
+    stage.submit(1, job=100, function="f0")
+    stage.submit(1, job=101, function="f5")
+    assert [d.digest for d in sent(stage.sent, m.Define)].count(b"f0") == 2
+    assert [d.digest for d in sent(stage.sent, m.Define)].count(b"f5") == 1
