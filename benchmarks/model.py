@@ -73,6 +73,7 @@ class Model:
         self.makespan = 0.0
         self._service = service
         self._done = 0
+        self._served = self._began = 0.0
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._order = itertools.count()
         self._free = 0.0  # when the broker can take the next message
@@ -129,7 +130,7 @@ class Model:
         self.messages += 1 + len(sends)
         cost = (spent if self._service is None else self._service) + CARRIAGE * (1 + len(sends))
         self._free = max(self._now, self._free) + cost
-        self._served = getattr(self, "_served", 0.0) + cost
+        self._served += cost
         if self._service is not None:  # only where every number is to be the same again
             self.bytes += len(m.encode(message)) + sum(len(m.encode(send.header)) for send in sends)
         for send in sends:
