@@ -165,6 +165,7 @@ class Dealer:
         worker.spent = False
         worker.state = "busy"
         ledger.idle.pop(worker.name, None)
+        ledger.able[worker.name] = None
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, lo, hi, chunk.lo, chunk.form, chunk.parcel)
         ledger.send(worker.name, assign, chunk.frames)
 
@@ -180,19 +181,22 @@ class Dealer:
 
     def solicit(self) -> None:
         """For workers that are idle while nothing waits: ask others for a part of what they have not begun."""
-        workers = self._ledger.workers
-        hungry = len(self._ledger.idle)
+        ledger = self._ledger
+        hungry = len(ledger.idle)
         if hungry:
-            hungry -= sum(w.asked for w in workers.values())
-        if hungry <= 0:
-            return
-        for worker in workers.values():
-            if not worker.asked and self._can_share(worker):
-                worker.asked, worker.asked_at = True, worker.seq
-                self._ledger.send(worker.name, m.Share())
+            hungry -= len(ledger.asked)
+        while hungry > 0 and ledger.able:
+            name = next(iter(ledger.able))
+            worker = ledger.workers.get(name)
+            del ledger.able[name]  # until there is news of it
+            if worker is not None and name not in ledger.asked and self._can_share(worker):
+                self._ask(worker, m.Share())
                 hungry -= 1
-                if not hungry:
-                    return
+
+    def _ask(self, worker: Worker, share: m.Share) -> None:
+        self._ledger.asked.add(worker.name)
+        worker.asked_at = worker.seq
+        self._ledger.send(worker.name, share)
 
     def press(self, job: Job) -> None:
         """A new job is there, and nobody has nothing to do: some give back what they have not begun, and get a piece
@@ -205,9 +209,8 @@ class Dealer:
             return
         wanted = job.queued
         for worker in ledger.workers.values():
-            if not worker.asked and self._can_give_back(worker):
-                worker.asked, worker.asked_at = True, worker.seq
-                ledger.send(worker.name, m.Share(everything=True))
+            if worker.name not in ledger.asked and self._can_give_back(worker):
+                self._ask(worker, m.Share(everything=True))
                 wanted -= 1
                 if not wanted:
                     break

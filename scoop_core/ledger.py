@@ -144,7 +144,6 @@ class Worker:
     awake: bool = False  # a result came for one of the parked ones since
     occupied: bool = False  # runs tasks of its own
     rich: bool = False  # has tasks of its own to share
-    asked: bool = False  # for its share, and has not answered yet
     asked_at: int = 0  # `seq` when it was last asked
     spent: bool = False  # had nothing to share when it was last asked
     retiring: bool = False
@@ -195,6 +194,8 @@ class Ledger:
     peers: dict[str, str] = field(default_factory=dict)  # name: role
     workers: dict[str, Worker] = field(default_factory=dict)
     idle: dict[str, None] = field(default_factory=dict)  # workers with nothing to run, the longest idle first
+    able: dict[str, None] = field(default_factory=dict)  # workers that may have something to share; others have not
+    asked: set[str] = field(default_factory=set)  # workers that were asked for their share, and have not answered yet
     jobs: dict[tuple[str, int], Job] = field(default_factory=dict)  # by owner and number
     roots: dict[str, Root] = field(default_factory=dict)
     claims: dict[str, Root] = field(default_factory=dict)  # roots with jobs that have, or had, waiting spans
@@ -214,6 +215,7 @@ class Ledger:
         self.out.append(Send(job.owner, header, frames or []))
         if (owner := self.workers.get(job.owner)) is not None:
             owner.awake = True
+            self.able[owner.name] = None
 
     def take(self) -> list[Send]:
         """What is to be sent since this was last asked."""

@@ -41,6 +41,8 @@ class Reports:
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
         worker.occupied = not message.idle and not worker.held
+        if not message.idle:
+            ledger.able[peer] = None
         if message.idle and not worker.held:
             dealer.rest(worker, now)
         elif not dealer.feed(worker, now):
@@ -60,7 +62,8 @@ class Reports:
         worker = self._ledger.workers.get(peer)
         if worker is None:
             return
-        worker.asked = False
+        self._ledger.asked.discard(peer)
+        self._ledger.able[peer] = None
         worker.rich = message.rich
         given = message.own
         for seq, lo, hi in message.back:
@@ -91,6 +94,7 @@ class Reports:
         worker = self._ledger.workers.get(peer)
         if worker is not None:
             worker.rich = True
+            self._ledger.able[peer] = None
             self._dealer.solicit()
 
     def tally(self, peer: str, message: m.Tally, frames: m.Frames, now: float) -> None:
@@ -104,6 +108,7 @@ class Reports:
         worker.done = message.done
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
+        self._ledger.able[peer] = None
         piece = next(iter(worker.held.values()), None)
         if piece is not None and message.task not in ("", piece.job.spec.name):
             worker.occupied = True

@@ -184,6 +184,8 @@ class Staff:
         del ledger.workers[name]
         del ledger.peers[name]
         ledger.idle.pop(name, None)
+        ledger.able.pop(name, None)
+        ledger.asked.discard(name)
         endings.leave(worker)
         self._disown(name, now)
         ledger.tree.worker_lost(name)

@@ -127,7 +127,7 @@ def test_of_the_jobs_of_one_root_the_oldest_goes_first_but_all_go_on() -> None:
     stage.learn("f")
     for job in (1, 2, 3):
         stage.submit(1_000_000, job=job)
-    stage.state.ledger.workers["w0"].asked = False
+    stage.say("w0", m.Shared((), 0, False))
     for seq in range(1, 101):
         stage.done("w0", seq)
     shares = Counter(stage.held["w0", seq].job for seq in range(1, 101))
