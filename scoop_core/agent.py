@@ -68,6 +68,7 @@ class Agent:
         self._observed = 0.0  # until when somebody watches
         self._looked = 0.0
         self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
+        self._link.start()
         self._link.send(m.Hello("agent", os.getpid(), socket.gethostname()))
 
     def run(self) -> None:
