@@ -72,6 +72,7 @@ class Agent:
         self._observed = 0.0  # until when somebody watches
         self._looked = 0.0
         self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
+        self._link.start()
         self._link.send(m.Hello("agent", os.getpid(), socket.gethostname()))
 
     def run(self) -> None:
@@ -96,14 +97,20 @@ class Agent:
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Spawn):
-            self._server.send(encode_order(Fork(message.number)))
+            self._order(Fork(message.number))
         elif isinstance(message, m.Kill):
-            self._server.send(encode_order(End(message.number)))
+            self._order(End(message.number))
         elif isinstance(message, m.Observe):
             self._observed = time.monotonic() + message.seconds
         elif isinstance(message, m.Stop):
             self._told = True
             self._lose()
+
+    def _order(self, order: Fork | End) -> None:
+        try:
+            self._server.send(encode_order(order))
+        except OSError:  # the fork server is ending, and with it the pool
+            pass
 
     def _lose(self) -> None:
         """The pool ends: this process too; the fork server notices."""
@@ -124,7 +131,7 @@ class Agent:
                 most = max(most, used)
             elif number not in self._over:
                 self._over.add(number)
-                self._server.send(encode_order(End(number)))
+                self._order(End(number))
         return pause(self._limit, most)
 
     def _observe(self) -> float | None:

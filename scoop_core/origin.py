@@ -2,14 +2,86 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import FrameType
 
 from scoop_core import messages as m
+from scoop_core.calls import ProgramInterrupted
+from scoop_core.config import Connection
 from scoop_core.current import current
+from scoop_core.fibers import Fiber
 from scoop_core.launch import launch, reap
 from scoop_core.program import Program
 from scoop_core.worker import Worker
+
+
+class Origin(Worker):
+    """The program's own process: a worker whose first task is the program, and which is not ended from outside.
+
+    Args:
+        connection: the pool.
+        program: the script that workers import.
+    """
+
+    for_people = True
+
+    def __init__(self, connection: Connection, program: Program) -> None:
+        self._program: Fiber | None = None  # in which the program runs
+        super().__init__(connection, 0, program=program, forward=False)
+
+    def run_program(self, work: Callable[[], None]) -> None:
+        """Run `work` as the first task of this process, and whatever there is to do while it waits.
+
+        Raises:
+            BaseException: what `work` raised.
+        """
+        raised: list[BaseException] = []
+
+        def body() -> None:
+            self._program = self.fibers.current
+            self.accounts.context = self.accounts.of_program()
+            try:
+                work()
+            except BaseException as error:
+                raised.append(error)
+            self.fibers.stopped = True
+
+        self.state.rested = False
+        self.fibers.elsewhere(body)
+        before = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            self.fibers.run()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if raised:
+            raise raised[0]
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        """Signal handler: an interrupt is for the program, whatever runs here now."""
+        here = self.fibers.current
+        if self._interrupter.pending:  # it was for a task
+            self._interrupter.strike(signum, frame)
+        elif self._program is None or here is self._program:
+            raise ProgramInterrupted
+        elif any(isinstance(error, ProgramInterrupted) for _, error in list(self.fibers.ready)):
+            # The second one, and what runs did not heed the first.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        else:
+            self.fibers.ready.appendleft((self._program, ProgramInterrupted()))
+            self.link.nudge()
+            self._interrupter.interrupt(lambda fiber: fiber is here)
+
+    def _stop(self) -> None:
+        self._lose()  # the program was not asked
+
+    def _lose(self) -> None:
+        self._give_up()
+        for fiber in list(self.fibers.all):
+            if fiber.parked:
+                self.fibers.ready.append((fiber, None))
 
 
 def run_program(
@@ -40,7 +112,7 @@ def run_program(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
         first=1, nice=nice,
     )  # fmt: skip
-    origin = Worker(connection, 0, program=program, forward=False, origin=True)
+    origin = Origin(connection, program)
     origin.size = n
     current.engine = origin
     try:

@@ -64,7 +64,8 @@ class Peer(ABC):
         self.link.post(header, frames)
 
     def hello(self, role: str, number: int = -1) -> None:
-        """Introduce this process to the broker."""
+        """Introduce this process to the broker; from now on messages come."""
+        self.link.start()
         self.link.send(m.Hello(role, os.getpid(), socket.gethostname(), number))
 
     # ---- what differs ------------------------------------------------------------------------------------------
@@ -212,6 +213,10 @@ class Peer(ABC):
 
     def _lose(self) -> None:
         """The broker is gone."""
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """All that is pending fails, as the broker is gone; what the pool has left behind goes."""
         self.fail(
             BrokerLost(
                 f"The pool {self.connection.name!r} is gone: its broker ended or was killed. "

@@ -131,6 +131,10 @@ class WorkerState:
         self.pieces: deque[Piece] = deque()  # from the broker, not begun, in the order they came
         self.pending: dict[Any, None] = {}  # the worker's own tasks, the oldest first
         self.begun: dict[int, Piece] = {}  # from the broker, by seq
+        # What the broker knows of it, and wants:
+        self.rested = True  # it knows that there is nothing to run
+        self.told_rich = False  # it knows that there is something to share
+        self.retiring = False  # nothing more is to come; the worker ends when all is over that it has begun
 
     def claim(self, task: Any) -> bool:
         """Take this task of the worker's own; False if somebody else has it."""

@@ -93,6 +93,10 @@ class Link:
         self._closed = False
         self.alive = True
         self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Have the IO thread serve while nobody else does. From now on the handler and the duty may be called at any
+        moment, so whoever owns the link first makes all that they need."""
         self._thread.start()
 
     # ---- sending -----------------------------------------------------------------------------------------------
@@ -340,7 +344,7 @@ class Link:
         self._closed = True
         self._alarm.release()
         self._wake()
-        if threading.current_thread() is not self._thread:
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join(2)
         with self._mutex:
             self._flush()

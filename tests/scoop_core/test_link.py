@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,6 +47,7 @@ class Wire:
 
         how.setdefault("lost", ignore)
         link = Link(how.pop("connection", self.connection), name, handler or ignore, **how)
+        link.start()
         self.links.append(link)
         return link
 
@@ -445,6 +447,19 @@ def test_to_look_without_waiting(wire: Wire) -> None:
         return bool(ear.heard)
 
     eventually(looked)
+
+
+def test_nobody_is_called_before_the_start_and_a_link_that_never_starts_can_be_closed(wire: Wire) -> None:
+    calls: list[int] = []
+
+    def duty() -> None:
+        calls.append(1)
+
+    link = Link(wire.connection, "r", lambda *_: None, lambda: None, duty)
+    link.nudge()
+    time.sleep(0.05)
+    assert not calls
+    link.close()
 
 
 def test_duty_is_done_by_whoever_serves_and_after_a_nudge(wire: Wire) -> None:

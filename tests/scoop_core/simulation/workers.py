@@ -1,4 +1,4 @@
-"""Workers in a simulation: they follow the protocol as `scoop_core.worker` does."""
+"""Workers in a simulation: they follow the protocol as `scoop_core.worker` and its rooms do."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Fiber:
 
 
 class Worker(Peer):
-    """A worker process, step by step; the methods are named as those of `scoop_core.worker.Worker`."""
+    """A worker process, step by step; the methods are named as those of the real one and of its rooms."""
 
     def __init__(self, sim: Simulation, number: int) -> None:
         super().__init__(sim, f"w{number}")

@@ -1,0 +1,89 @@
+"""How the outcomes of pieces go back to the broker."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from scoop_core import messages as m
+from scoop_core.accounts import Accounts
+from scoop_core.fibers import Fibers
+from scoop_core.link import Link
+from scoop_core.output import Outputs
+from scoop_core.owner import Owner
+from scoop_core.payload import Packer, explain_result
+from scoop_core.worker_state import Piece, WorkerState
+
+_now = time.perf_counter
+
+
+class Reporter:
+    """Sends outcomes: the main thread's at the end of a piece, the IO thread's in between.
+
+    Args:
+        state: the worker's queues.
+        fibers: of this process.
+        accounts: of this worker.
+        packer: packs the results.
+        owner: of what the tasks have submitted.
+        link: to the broker.
+        outputs: what the tasks print; it leaves before their outcomes. None if it does not travel.
+    """
+
+    def __init__(
+        self,
+        state: WorkerState,
+        fibers: Fibers,
+        accounts: Accounts,
+        packer: Packer,
+        owner: Owner,
+        link: Link,
+        outputs: Outputs | None,
+    ) -> None:
+        self._state = state
+        self._fibers = fibers
+        self._accounts = accounts
+        self._packer = packer
+        self._owner = owner
+        self._link = link
+        self._outputs = outputs
+
+    def report(self, piece: Piece, over: bool) -> None:
+        """Send the outcomes of a piece that have not been sent."""
+        if self._outputs:
+            self._outputs.flush(rest=over)
+        if over and self._accounts.own_news:  # so that who has all results has all counts
+            self._accounts.tally(_now())
+        # To the end under the lock: what the IO thread reports ahead must leave ahead of the rest, too.
+        with piece.lock:
+            lo = piece.lo + piece.sent
+            values = piece.out[piece.sent :]
+            count = len(values)
+            if count:
+                self._send_done(piece, lo, values, over)
+            if over and lo + count < piece.hi:  # it was interrupted
+                self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
+
+    def _send_done(self, piece: Piece, lo: int, values: list[Any], over: bool) -> None:
+        state, accounts = self._state, self._accounts
+        count = len(values)
+        name = piece.assign.spec.name
+        piece.sent += count
+        since, piece.since = piece.since, _now()
+        seconds = piece.since - since
+        failures = [f for f in piece.failures if f.index >= lo]
+        form, parcel, frames, errors = self._packer.pack_items(
+            values, "values", lambda position, error: explain_result(name, values[position], error)
+        )
+        failures += [self._packer.pack_error(lo + position, error) for position, error in errors.items()]
+        accounts.done += count
+        accounts.news = True
+        rest = over and not state.retiring and state.empty and not self._fibers.ready
+        rest = rest and len(state.begun) == 1  # else `Idle` has to tell that others are parked
+        idle = rest and lo + count == piece.hi and not self._owner.dirty
+        if idle:
+            state.rested = True
+            state.told_rich = False
+        seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
+        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent)
+        self._link.send(done, frames)

@@ -1,0 +1,233 @@
+"""How a worker runs tasks: those of its own, and pieces that the broker sent."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable
+from mmap import mmap
+from typing import Any
+
+from scoop_core import messages as m
+from scoop_core.accounts import Accounts
+from scoop_core.calls import Interrupted, Lot, calls, raised, raiser, run_many, run_one
+from scoop_core.errors import NotPicklable, RemoteTraceback
+from scoop_core.fibers import Fibers
+from scoop_core.future import Batch, Future
+from scoop_core.payload import Packer, first_line
+from scoop_core.reporter import Reporter
+from scoop_core.worker_state import GroupCount, Piece, WorkerState
+
+#: Errors of one node that are kept until the broker is told.
+ERRORS = 5
+_now = time.perf_counter
+
+
+class Runner:
+    """Runs tasks and notes what became of them. All but the pieces may also run in a thread of the user's own.
+
+    Args:
+        state: the worker's queues.
+        fibers: of this process.
+        accounts: of this worker.
+        packer: unpacks functions and arguments.
+        reporter: sends the outcomes of pieces.
+        board: shared memory in which the highest begun seq is noted, for those who find the worker dead.
+    """
+
+    def __init__(
+        self,
+        state: WorkerState,
+        fibers: Fibers,
+        accounts: Accounts,
+        packer: Packer,
+        reporter: Reporter,
+        board: mmap | None,
+    ) -> None:
+        self._state = state
+        self._fibers = fibers
+        self._accounts = accounts
+        self._packer = packer
+        self._reporter = reporter
+        self._board = board
+        self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
+
+    # ---- functions that the broker sent ------------------------------------------------------------------------
+
+    def define(self, message: m.Define, frames: m.Frames) -> None:
+        """Keep a function, for pieces to come."""
+        self._functions[message.digest] = (message.parcel, frames)
+
+    def forget(self, digest: bytes) -> None:
+        """No more pieces of this function will come."""
+        self._functions.pop(digest, None)
+
+    def _function(self, digest: bytes) -> Callable[..., Any]:
+        found = self._functions[digest]
+        if type(found) is tuple:
+            found = self._functions[digest] = self._packer.unpack_function(*found)
+        function: Callable[..., Any] = found
+        return function
+
+    # ---- tasks of the worker's own -----------------------------------------------------------------------------
+
+    def run_alone(self, task: Any) -> None:
+        """Run a claimed task of the worker's own in a fiber of its own."""
+        fiber = self._fibers.current
+        assert fiber is not None
+        fiber.piece = task
+        try:
+            if type(task) is Lot:
+                self.run_lot(task)
+            else:
+                self.run_call(task)
+        except Interrupted:
+            pass
+
+    def run_call(self, future: Future) -> None:
+        """Run a claimed call of the worker's own; its future is over afterwards."""
+        function, args, kwargs = future._call
+        group: GroupCount = future._group
+        accounts = self._accounts
+        fiber = self._fibers.current
+        outer = accounts.context
+        if fiber is not None:  # else a thread of the user's own runs it
+            accounts.context = group
+            fiber.depth += 1
+        group.queued -= 1
+        group.running += 1
+        accounts.news = accounts.own_news = True
+        began = _now()
+        try:
+            result = run_one(function, args, kwargs)
+        except Interrupted:
+            group.cancelled += 1
+            future._drop()
+            raise
+        except BaseException as error:
+            self._note_failure(group, error)
+            future._fail(error)
+        else:
+            group.done += 1
+            future._settle(result)
+        finally:
+            spent = _now() - began
+            group.running -= 1
+            group.seconds += spent
+            if spent > group.longest:
+                group.longest = spent
+            if fiber is not None:
+                fiber.depth -= 1
+                accounts.context = outer
+            accounts.done += 1
+
+    def run_lot(self, lot: Lot) -> None:
+        """Run a claimed lot of a map of the worker's own."""
+        group = lot._group
+        accounts = self._accounts
+        fiber = self._fibers.current
+        outer, before = accounts.context, accounts.running
+        count = lot.hi - lot.lo
+        lot.begin(lot.arguments)  # from now on it may be cut
+        if fiber is not None:  # else a thread of the user's own runs it
+            accounts.context, accounts.running = group, lot
+            fiber.depth += 1
+        group.queued -= count
+        group.running += 1
+        accounts.news = accounts.own_news = True
+        out: list[Any] = []
+        failures: dict[int, BaseException] = {}
+        began = _now()
+        try:
+            while True:
+                try:
+                    run_many(out, calls(lot.job.function, lot.items, lot.form))
+                    if lot.swallowed(len(out)):
+                        raise StopIteration
+                except Interrupted:
+                    group.cancelled += lot.hi - lot.lo - len(failures)
+                    group.queued += count - (lot.hi - lot.lo)
+                    lot.job.cancelled(lot.lo, lot.hi)
+                    raise
+                except BaseException as error:
+                    error = raised(error)
+                    self._note_failure(group, error)
+                    failures[lot.lo + len(out)] = error
+                    out.append(None)
+                    continue
+                if not lot.go_on():
+                    break
+            # What was cut off meanwhile is counted where it went.
+            group.queued += count - len(out)
+            group.done += len(out) - len(failures)
+            accounts.done += len(out)
+            lot.job.put(Batch.local(lot.lo, out, failures))
+        finally:
+            spent = _now() - began
+            group.running -= 1
+            group.seconds += spent
+            if out:
+                group.longest = max(group.longest, spent / len(out))
+            lot.job.lots.pop(lot.lo, None)
+            if fiber is not None:
+                fiber.depth -= 1
+                accounts.context, accounts.running = outer, before
+
+    def _note_failure(self, group: GroupCount, error: BaseException) -> None:
+        group.failed += 1
+        if len(group.errors) < ERRORS:
+            group.errors.append(first_line(error))
+        if not isinstance(error.__cause__, RemoteTraceback):
+            # As if it had come from elsewhere: the same to look at, wherever the task ran.
+            error.__cause__ = RemoteTraceback(self._packer.format_error(error))
+            error.__traceback__ = None
+
+    # ---- pieces ------------------------------------------------------------------------------------------------
+
+    def run_piece(self, piece: Piece) -> None:
+        """Run tasks that the broker sent, and send their outcomes."""
+        assign = piece.assign
+        spec = assign.spec
+        accounts = self._accounts
+        fiber = self._fibers.current
+        assert fiber is not None
+        fiber.piece = piece
+        self._state.begun[assign.seq] = piece
+        if self._board is not None:
+            struct.pack_into("<Q", self._board, 0, assign.seq)
+        accounts.context = accounts.of_spec(spec)
+        accounts.running = piece
+        accounts.piece_since = time.time()
+        accounts.news = True
+        piece.since = _now()
+        try:
+            function = self._function(spec.function)
+            arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
+            piece.begin(arguments[piece.lo - assign.base : piece.hi - assign.base])
+        except BaseException as error:
+            piece.begin([None] * (piece.hi - piece.lo))
+            broken = NotPicklable(f"{spec.name!r} can't be run here, it does not unpickle: {first_line(error)}")
+            broken.__cause__ = error
+            function, form = raiser(broken), "column"
+        else:
+            form = assign.form
+        try:
+            while True:
+                try:
+                    run_many(piece.out, calls(function, piece.items, form))
+                    if piece.swallowed(len(piece.out)):
+                        raise StopIteration
+                except Interrupted:
+                    piece.cancelled = True
+                    break
+                except BaseException as error:
+                    index = piece.lo + len(piece.out)
+                    piece.failures.append(self._packer.pack_error(index, raised(error)))
+                    piece.out.append(None)
+                    continue
+                if not piece.go_on():
+                    break
+        finally:
+            accounts.context, accounts.running = None, None
+            self._reporter.report(piece, over=True)
+            self._state.begun.pop(assign.seq, None)
