@@ -107,6 +107,8 @@ class CurveEnd:
         name: of this peer in it.
     """
 
+    duplex = False  # a ZeroMQ socket is for one thread at a time
+
     def __init__(self, address: str, secrets: Secrets, name: str) -> None:
         self.ended = False
         self.waiting = False  # ZeroMQ's own thread waits

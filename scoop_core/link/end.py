@@ -14,9 +14,10 @@ class BadStream(Exception):
 
 
 class End(Protocol):
-    """A connection to the broker: bytes in, bytes out; never blocking, used by one thread at a time."""
+    """A connection to the broker: bytes in, bytes out; never blocking."""
 
     ended: bool  # no more will be read
+    duplex: bool  # one thread may send while another reads
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -81,6 +81,8 @@ class Link:
         # Reentrant, because a KeyboardInterrupt may strike between taking it and the `try` behind it: its owner then
         # finds it taken by itself (see `_take`), instead of waiting for ever.
         self._mutex = threading.RLock()
+        # Held while something is sent: where that needs no turn, a busy thread need not wake the one that serves.
+        self._writing = threading.RLock() if end.duplex else self._mutex
         self._server = 0  # the thread whose turn it is
         self._turns = 0  # counts beginnings and ends of turns
         self._serving = False  # a turn of a thread other than the IO thread is in progress
@@ -116,30 +118,34 @@ class Link:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was posted; by the serving thread, if another has its turn."""
+        """Send what was posted; by the serving thread, if another sends right now."""
         if self._server == threading.get_ident():
             self._flush()
             return
-        while self._outbox:  # again, if something came while the mutex was being released
-            if not self._mutex.acquire(blocking=False):
-                self._wake()
-                return
-            try:
-                self._flush()
-            finally:
-                self._mutex.release()
+        with Shield(self._shielded):  # an interrupt between sending and noting it would garble all that follows
+            while self._outbox:  # again, if something came while the lock was being released
+                if not self._writing.acquire(blocking=False):
+                    self._wake()
+                    return
+                try:
+                    self._flush()
+                finally:
+                    self._writing.release()
 
     def _flush(self) -> None:
         outbox, end = self._outbox, self._end
         if not outbox and not end.waiting:
             return
-        while outbox:
-            header, frames = outbox.popleft()
-            end.put(m.encode(header), frames)
-        end.flush()
-        if end.waiting != self._blocked and end.descriptors:
-            self._blocked = end.waiting
-            self._poller.modify(end.descriptors[0], select.POLLIN | (select.POLLOUT if self._blocked else 0))
+        with self._writing:
+            while outbox:
+                header, frames = outbox.popleft()
+                end.put(m.encode(header), frames)
+            end.flush()
+            if end.waiting != self._blocked and end.descriptors:
+                self._blocked = end.waiting
+                self._poller.modify(end.descriptors[0], select.POLLIN | (select.POLLOUT if self._blocked else 0))
+                if self._server != threading.get_ident():
+                    self._wake()  # whoever serves does not know yet that there is more to send
 
     def _wake(self) -> None:
         try:
@@ -286,14 +292,15 @@ class Link:
 
     def poll(self) -> None:
         """Handle what has arrived, without waiting; nothing if another thread has its turn."""
-        if self._mutex.acquire(blocking=False):
-            before, self._server = self._server, threading.get_ident()
-            try:
-                self._receive()
-                self._flush()
-            finally:
-                self._server = before
-                self._mutex.release()
+        with Shield(self._shielded):
+            if self._mutex.acquire(blocking=False):
+                before, self._server = self._server, threading.get_ident()
+                try:
+                    self._receive()
+                    self._flush()
+                finally:
+                    self._server = before
+                    self._mutex.release()
 
     # ---- receiving ---------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class Stream:
         scratch: to read into; several streams of one thread may share it.
     """
 
+    duplex = True
+
     def __init__(self, connected: socket.socket | None, scratch: bytearray | None = None) -> None:
         self.ended = connected is None  # nothing more will be read
         self._socket = connected

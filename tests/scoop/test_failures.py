@@ -394,6 +394,52 @@ input()
         kill(fork)
 
 
+# ---- a worker is held up, or takes too much ----------------------------------------------------------------------
+
+
+def test_a_worker_that_was_stopped_is_replaced_and_its_task_runs_elsewhere(pool: Pool, tmp_path: Path) -> None:
+    future = futures.submit(tasks.hold, tmp_path, 5)
+    [victim] = eventually(lambda: tasks.begun(tmp_path))
+    os.kill(victim, signal.SIGSTOP)
+    eventually(lambda: victim not in pids(pool), 5 * SECOND)
+    (tmp_path / "go").touch()
+    assert future.result() == 5
+    assert works(pool, 2)
+
+
+def test_a_worker_that_goes_on_soon_is_left_alone(pool: Pool, tmp_path: Path) -> None:
+    future = futures.submit(tasks.hold, tmp_path, 5)
+    [victim] = eventually(lambda: tasks.begun(tmp_path))
+    os.kill(victim, signal.SIGSTOP)
+    eventually(lambda: psutil.Process(victim).status() == psutil.STATUS_STOPPED)
+    os.kill(victim, signal.SIGCONT)
+    (tmp_path / "go").touch()
+    assert future.result() == 5
+    assert victim in pids(pool)
+
+
+def gluttonous(megabytes: int) -> int:
+    return len([bytearray(1_000_000) for _ in range(megabytes)])
+
+
+def test_a_task_that_takes_too_much_memory_ends_alone(new_pool: PoolFactory) -> None:
+    pool = new_pool(2, memory_limit="250MB")
+    others = futures.map(gluttonous, [50] * 20)
+    hungry = futures.submit(gluttonous, 5000)
+    with pytest.raises(WorkerLost, match="out of memory, for a worker may use 238 MiB") as caught:
+        hungry.result()
+    assert caught.value.task == "gluttonous"
+    assert caught.value.limit == 250_000_000
+    assert 200_000_000 < caught.value.peak < 1_500_000_000
+    assert list(others) == [50] * 20
+    assert works(pool, 2)
+
+
+def test_a_limit_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no size"):
+        scoop.start(1, memory_limit="much")
+
+
 # ---- strangers --------------------------------------------------------------------------------------------------
 
 

@@ -17,8 +17,8 @@ from scoop_core.watchers import PICTURE_SECONDS, QUIET_SECONDS
 from tests.scoop_core.simulation import simulate
 from tests.scoop_core.stage import Stage, sent
 
-BLOCKS = 20
-SEEDS = 100  # a block
+BLOCKS = 50
+SEEDS = 200  # a block
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))

@@ -663,6 +663,40 @@ def test_interrupts_at_any_moment_are_neither_lost_nor_do_they_harm(wire: Wire, 
     eventually(lambda: link._server == link._thread.ident)
 
 
+def test_interrupts_while_sending_garble_nothing(local: Wire, interrupts: None) -> None:
+    link = local.link("r")
+    main = threading.get_ident()
+    over = threading.Event()
+
+    def disturb() -> None:
+        while not over.wait(0.0002):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    thread = threading.Thread(target=disturb)
+    sent: list[int] = []
+    struck = 0
+    thread.start()
+    for number in range(5000):
+        try:
+            link.send(m.Scale(number))
+            sent.append(number)
+        except KeyboardInterrupt:
+            struck += 1
+    while thread.is_alive():  # the last interrupts may come here
+        try:
+            over.set()
+            thread.join()
+        except KeyboardInterrupt:
+            struck += 1
+    link.send(m.Stop())
+    local.pump(lambda: m.Stop() in [header for _, header, _ in local.messages[-1:]])
+    arrived = [header.n for _, header, _ in local.messages if isinstance(header, m.Scale)]
+    assert local.hub.garbage == 0
+    assert arrived == sorted(set(arrived)), "in order, and none twice"
+    assert not set(sent) - set(arrived)
+    assert struck
+
+
 # ---- between hosts ---------------------------------------------------------------------------------------------
 
 
