@@ -1,6 +1,6 @@
 """Measure every pool with the same work, one after the other, several times over; print medians.
 
-    python -m benchmarks [-n WORKERS] [--repeat R]
+    python -m benchmarks [-n WORKERS] [--repeat R] [--json FILE]
 
 The machine is never quite still, so look at ratios within one run rather than at numbers.
 """
@@ -8,15 +8,17 @@ The machine is never quite still, so look at ratios within one run rather than a
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
 from benchmarks.peers import PEERS, Scoop
-from benchmarks.tasks import increment, nothing, tree
+from benchmarks.tasks import increment, nothing, total, tree, zeros
 
 _now = time.perf_counter
 
@@ -26,12 +28,17 @@ Measure = Callable[[Any], float]
 
 def round_trip(pool: Any) -> float:
     """Median of 2,000 sequential submit(nothing).result(), in microseconds."""
+    return median(round_trips(pool)) * 1e6
+
+
+def round_trips(pool: Any) -> list[float]:
+    """Each of 2,000 sequential submit(nothing).result(), in seconds."""
     times = []
     for _ in range(2_200):
         began = _now()
         pool.result(pool.submit(nothing))
         times.append(_now() - began)
-    return median(times[200:]) * 1e6
+    return times[200:]
 
 
 def many_tiny(pool: Any) -> float:
@@ -49,6 +56,21 @@ def many_futures(pool: Any) -> float:
     return 10_000 / (_now() - began)
 
 
+def arrays_in(pool: Any) -> float:
+    """MB a second of a map over 64 arrays of 8 MB."""
+    arrays = [zeros(1_000_000) + number for number in range(64)]
+    began = _now()
+    pool.map(total, arrays)
+    return 512 / (_now() - began)
+
+
+def arrays_out(pool: Any) -> float:
+    """MB a second of 64 results of 8 MB."""
+    began = _now()
+    pool.map(zeros, [1_000_000] * 64)
+    return 512 / (_now() - began)
+
+
 def nested(pool: Any) -> float:
     """Tasks a second of a binary tree of 8,191 nested tasks; the others can't nest."""
     if not isinstance(pool, Scoop):
@@ -63,6 +85,8 @@ MEASURES: list[tuple[Measure, str, str]] = [
     (many_tiny, "map(increment, range(100000))", "tasks/s"),
     (many_futures, "10000 submits, then gather", "tasks/s"),
     (nested, "tree of 8191 nested tasks", "tasks/s"),
+    (arrays_in, "64 arrays of 8 MB to workers", "MB/s"),
+    (arrays_out, "64 arrays of 8 MB from workers", "MB/s"),
 ]
 
 
@@ -86,8 +110,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("-n", type=int, default=2, help="workers (default: 2)")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default: 3)")
+    parser.add_argument("--json", metavar="FILE", help="write all that was measured, for `benchmarks.plots`")
     options = parser.parse_args()
     found: dict[tuple[str, str], list[float]] = {}
+    trips: dict[str, list[float]] = {}
     names = []
     for _ in range(options.repeat):
         for make in PEERS:
@@ -97,6 +123,7 @@ def main() -> None:
             found.setdefault(("pool to first result", pool.name), []).append((_now() - began) * 1e3)
             names = list(dict.fromkeys([*names, pool.name]))
             try:
+                trips.setdefault(pool.name, []).extend(round_trips(pool))
                 for measure, title, _unit in MEASURES:
                     found.setdefault((title, pool.name), []).append(measure(pool))
             finally:
@@ -109,6 +136,9 @@ def main() -> None:
         print(f"{title:31}{unit:9}" + "".join(f"{'-' if x != x else format(x, ',.0f'):>22}" for x in row))
     share, memory = idle(options.n)
     print(f"\nidle pool: {share:.1%} of a core, {memory:.0f} MiB in all its processes")
+    if options.json:
+        rows = [{"what": what, "pool": name, "unit": units[what], "values": v} for (what, name), v in found.items()]
+        Path(options.json).write_text(json.dumps({"n": options.n, "rows": rows, "round_trips": trips}))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scoop import futures
 
 
@@ -11,6 +13,17 @@ def nothing() -> None:
 
 def increment(x: int) -> int:
     return x + 1
+
+
+def zeros(count: int) -> Any:
+    """An array of so many numbers; its memory travels apart from the pickle, if the pool knows how."""
+    import numpy
+
+    return numpy.zeros(count)
+
+
+def total(array: Any) -> float:
+    return float(array.sum())
 
 
 def tree(depth: int) -> int:

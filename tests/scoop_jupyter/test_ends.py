@@ -75,14 +75,16 @@ def mark(tmp_path: Path) -> Path:
         "next(futures.as_completed([futures.submit(nap, mark) for _ in range(6)]))",
         "futures.mapReduce(nap, max, [mark] * 6)",
         "futures.mapScan(nap, max, [mark] * 6)",
-        "kept = [futures.submit(nap, mark) for _ in range(6)]\ntime.sleep(60)",
-        "kept = [futures.submit(spin, mark) for _ in range(6)]\nwhile True: pass",
+        "kept = [futures.submit(nap, mark) for _ in range(6)]\nprint('all')\ntime.sleep(60)",
+        "kept = [futures.submit(spin, mark) for _ in range(6)]\nprint('all')\nwhile True: pass",
     ],
 )
 def test_the_stop_button(kernel: Kernel, mark: Path, magic: str, call: str) -> None:
     kernel.run(f"mark = {str(mark)!r}{TASKS}").check()
     cell = kernel.begin(magic + call)
     kernel.until(mark.exists)
+    if "kept" in call:  # the first task may begin before the last is submitted
+        kernel.until(lambda: "all" in cell.text())
     seconds = kernel.interrupt(cell)
     print(f"over after {seconds:.2f} s")
     assert cell.error and cell.error.name == "KeyboardInterrupt"
