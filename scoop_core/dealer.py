@@ -12,6 +12,8 @@ from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker
 
 #: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
 WORTH_SHARING = 0.001
+#: A job that came while all were busy goes before others for so many seconds of work: small ones are over then.
+FRESH_SECONDS = 0.1
 #: Of the jobs of one root the oldest goes first, but every so many pieces one of the others has its turn.
 TURNS = 4
 #: How long a task is taken to last while nothing is known of its function, for the shares of roots. In seconds.
@@ -111,7 +113,7 @@ class Dealer:
             worker.own.popleft().listed = False
         fresh = self._ledger.fresh
         while fresh:
-            if fresh[0].waiting and not fresh[0].begun:
+            if fresh[0].waiting and fresh[0].used < FRESH_SECONDS:
                 return fresh[0]
             fresh.popleft()
         claims = self._ledger.claims
@@ -153,13 +155,14 @@ class Dealer:
         else:
             span.lo = hi
         job.queued -= hi - lo
-        ledger.roots[job.spec.root].used += (hi - lo) * (GUESS if mean is None else mean)
+        work = (hi - lo) * (GUESS if mean is None else mean)
+        job.used += work
+        ledger.roots[job.spec.root].used += work
         digest = job.spec.function
         if digest not in worker.known:
             worker.known.add(digest)
             function = ledger.functions[digest]
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
-        job.begun = True
         worker.seq += 1
         worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths)
         worker.spent = False
@@ -203,7 +206,7 @@ class Dealer:
         of this job next. So it begins at once, however much others have waiting."""
         ledger = self._ledger
         root = ledger.roots.get(job.spec.root)
-        if root is None or not job.waiting or job.begun or job.spec.worker or job.owner != root.name:
+        if root is None or not job.waiting or job.used or job.spec.worker or job.owner != root.name:
             return
         if root.used > ledger.least() + PIECE_SECONDS or max(root.ready) > job.spec.priority:
             return

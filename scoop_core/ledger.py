@@ -75,7 +75,7 @@ class Job:
     queued: int = 0  # tasks in `waiting`
     left: int = 0  # tasks that are not over
     closed: bool = False
-    begun: bool = False  # some piece of it was sent
+    used: float = 0.0  # seconds of work that were sent, as far as known
     listed: bool = False  # stands among the ready ones of its root
 
     @property
@@ -199,7 +199,7 @@ class Ledger:
     jobs: dict[tuple[str, int], Job] = field(default_factory=dict)  # by owner and number
     roots: dict[str, Root] = field(default_factory=dict)
     claims: dict[str, Root] = field(default_factory=dict)  # roots with jobs that have, or had, waiting spans
-    fresh: deque[Job] = field(default_factory=deque)  # jobs that came while all were busy, and have not begun
+    fresh: deque[Job] = field(default_factory=deque)  # jobs that came while all were busy, and have had little yet
     unwanted: set[tuple[str, int]] = field(default_factory=set)  # runs (root, number) that were cancelled
     functions: dict[bytes, Function] = field(default_factory=dict)  # by digest, the one used last at the end
     means: dict[bytes, float] = field(default_factory=dict)  # seconds a task, by function; forgotten with it
