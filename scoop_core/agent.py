@@ -16,7 +16,7 @@ import psutil
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.link import Link
-from scoop_core.memory import pause, private
+from scoop_core.memory import pause
 from scoop_core.processes import kill_group
 
 #: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
@@ -153,3 +153,15 @@ class Agent:
             return number, times.user + times.system, memory
         except (psutil.Error, AttributeError):
             return None
+
+
+def private(process: psutil.Process) -> int:
+    """The memory that a process has for itself, in bytes; 0 if it is gone.
+
+    What it shares (libraries, arrays in shared memory) would be counted for every worker.
+    """
+    try:
+        memory = process.memory_info()
+    except psutil.Error:
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))

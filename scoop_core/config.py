@@ -19,6 +19,8 @@ FLUSH_SECONDS = 0.1
 CANCEL_GRACE = 1.0
 #: How often a task may be run again after its worker died.
 RETRIES = 2
+#: When more workers than this have died in a row while they started, no more are started.
+MAX_STILLBORN = 5
 #: A parked task (one that waits for others) is a suspect of its worker's death only so much.
 PARKED_SUSPICION = 0.25
 #: After this time in seconds without a thread that serves the socket, the IO thread takes over.

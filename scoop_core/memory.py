@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import psutil
-
 #: A process that fills memory as fast as it can takes about this many bytes a second: so soon it may be at the limit.
 FASTEST = 4e9
 #: Looks are never closer together than this, in seconds ...
@@ -30,18 +28,6 @@ def parse_size(text: str | int) -> int:
     if size < 1:
         raise ValueError(f"{text!r} is too small for a limit of memory")
     return size
-
-
-def private(process: psutil.Process) -> int:
-    """The memory that a process has for itself, in bytes; 0 if it is gone.
-
-    What it shares (libraries, arrays in shared memory) would be counted for every worker.
-    """
-    try:
-        memory = process.memory_info()
-    except psutil.Error:
-        return 0
-    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def pause(limit: int, most: int) -> float:

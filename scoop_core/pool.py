@@ -15,12 +15,12 @@ from typing import Any
 from scoop_core import files
 from scoop_core import messages as m
 from scoop_core.client import Client
+from scoop_core.config import MAX_STILLBORN
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.memory import parse_size
-from scoop_core.staff import MAX_STILLBORN
 
 
 class Pool:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from math import ceil
 
 from scoop_core import messages as m
-from scoop_core.config import PARKED_SUSPICION
+from scoop_core.config import MAX_STILLBORN, PARKED_SUSPICION
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
 from scoop_core.ledger import Death, Ledger, Piece, Span, Worker
-
-#: When more workers than this have died in a row while they started, no more are started.
-MAX_STILLBORN = 5
 
 
 class Staff:

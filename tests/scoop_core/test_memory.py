@@ -8,7 +8,8 @@ import sys
 import psutil
 import pytest
 
-from scoop_core.memory import LONGEST, SHORTEST, parse_size, pause, private
+from scoop_core.agent import private
+from scoop_core.memory import LONGEST, SHORTEST, parse_size, pause
 
 
 @pytest.mark.parametrize(
