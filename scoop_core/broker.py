@@ -51,15 +51,13 @@ class Broker:
                 self._kill_workers()
                 break
             for fd in ended:
-                self._hub.unwatch(fd)
-                os.close(fd)
-                self._carry_out(state.leave(self._pids.pop(fd), time.time()))
+                self._leave(self._pids[fd])
             for peer, header, frames in self._hub.messages():
                 if isinstance(header, m.Hello):
                     self._watch(peer, header)
                 self._carry_out(state.handle(peer, header, frames, time.time()))
             for peer in self._hub.gone():
-                self._carry_out(state.leave(peer, time.time()))
+                self._leave(peer)
             state.garbage = self._hub.garbage
             self._carry_out(state.tick(time.time()))
         for peer, role in state.ledger.peers.items():
@@ -82,6 +80,14 @@ class Broker:
             if fd is not None:
                 self._pids[fd] = peer
                 self._hub.watch(fd)
+
+    def _leave(self, peer: str) -> None:
+        """A peer's process or its connection has ended."""
+        for fd in [fd for fd, name in self._pids.items() if name == peer]:
+            del self._pids[fd]
+            self._hub.unwatch(fd)
+            os.close(fd)
+        self._carry_out(self.state.leave(peer, time.time()))
 
     def _carry_out(self, sends: list[Send]) -> None:
         for send in sends:

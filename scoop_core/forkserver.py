@@ -83,6 +83,8 @@ class ForkServer:
             os.write(tell, address.encode())
             os.close(tell)
 
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         Broker(self._launch, self._lifeline, ready).run()
 
     def _be_agent(self) -> None:

@@ -266,6 +266,24 @@ def test_connect_within_this_program(new_pool: PoolFactory) -> None:
     assert len(pool.workers) == 1
 
 
+def test_who_has_left_leaves_no_trace_in_the_broker(new_pool: PoolFactory) -> None:
+    pool = new_pool(1)
+    broker = psutil.Process(pool.client.picture()["pool"]["pid"])
+
+    def come_and_go() -> None:
+        visitor = scoop.connect(pool.name)
+        assert futures.submit(tasks.inc, 1).result() == 2
+        visitor.close()
+
+    come_and_go()
+    before = eventually(lambda: broker.num_fds())
+    for _ in range(5):
+        come_and_go()
+    eventually(lambda: broker.num_fds() <= before)
+    current.engine = pool.client
+    assert futures.submit(tasks.inc, 1).result() == 2
+
+
 def test_whoever_is_connected_can_stop_the_pool(new_pool: PoolFactory) -> None:
     pool = new_pool(1)
     future = futures.submit(time.sleep, 60)
