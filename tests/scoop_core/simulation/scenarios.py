@@ -220,6 +220,30 @@ class Simulation:
             self.settle()
         return True
 
+    def advance(self, pick: int) -> None:
+        """One of all the things that could happen next, as somebody else picks it."""
+        choices = self._choices()
+        if choices:
+            action, who = choices[pick % len(choices)]
+            action(who)
+        else:
+            self._step()
+
+    def happen(self, what: str) -> None:
+        """Something from outside: submit, cancel, cancel_run, kill, leave, restart or scale."""
+        if not self.roots:
+            return
+        root = self.rng.choice(list(self.roots.values()))
+        {
+            "submit": self._submit,
+            "cancel": self._cancel,
+            "cancel_run": Root.cancel_run,
+            "kill": self._kill,
+            "leave": self._leave,
+            "restart": lambda root: root.send(m.Restart()),
+            "scale": lambda root: root.send(m.Scale(self.rng.randrange(self.scenario.workers + 2))),
+        }[what](root)
+
     def settle(self) -> None:
         """Empty the network while no task goes on; then nobody may be idle beside work."""
         for worker in self.workers.values():
