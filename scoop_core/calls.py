@@ -114,11 +114,14 @@ class Interrupter:
     Args:
         fibers: of this process.
         main: the id of the thread that they run in.
+        signum: the signal; not SIGINT where people may send that too, for two at once would be one.
     """
 
-    def __init__(self, fibers: Fibers, main: int) -> None:
+    def __init__(self, fibers: Fibers, main: int, signum: int) -> None:
         self._fibers = fibers
         self._main = main
+        self._signum = signum
+        signal.signal(signum, self.strike)
         self._target: Fiber | None = None
 
     @property
@@ -139,7 +142,7 @@ class Interrupter:
 
     def retry(self) -> None:
         """Have the main thread look again."""
-        signal.pthread_kill(self._main, signal.SIGINT)
+        signal.pthread_kill(self._main, self._signum)
 
     def strike(self, signum: int, frame: FrameType | None) -> None:
         """Signal handler: interrupt the running task, if it is the one that is meant, and only in the user's code."""

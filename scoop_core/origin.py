@@ -61,9 +61,7 @@ class Origin(Worker):
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         """Signal handler: an interrupt is for the program, whatever runs here now."""
         here = self.fibers.current
-        if self._interrupter.pending:  # it was for a task
-            self._interrupter.strike(signum, frame)
-        elif self._program is None or here is self._program:
+        if self._program is None or here is self._program:
             raise ProgramInterrupted
         elif any(isinstance(error, ProgramInterrupted) for _, error in list(self.fibers.ready)):
             # The second one, and what runs did not heed the first.

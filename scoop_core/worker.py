@@ -78,7 +78,7 @@ class Worker(Peer):
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
         self.accounts = accounts = Accounts(self.name, self.link)
-        self._interrupter = Interrupter(fibers, self._main)
+        self._interrupter = Interrupter(fibers, self._main, signal.SIGURG if self.for_people else signal.SIGINT)
         self._outputs = Outputs(self.name, self._post, lambda: accounts.context) if forward else None
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs)
         self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, board)
@@ -87,8 +87,6 @@ class Worker(Peer):
         self._cancelling = Cancelling(
             state, fibers, accounts, self._interrupter, self.owner, self.link, self._sharing.leaving
         )
-        if not self.for_people:
-            signal.signal(signal.SIGINT, self._interrupter.strike)
         self.hello("worker", number)
 
     # ---- submitting, waiting, cancelling -----------------------------------------------------------------------
