@@ -46,10 +46,11 @@ def peers(measured: dict[str, Any], path: Path) -> None:
     for place, (name, colour) in enumerate(COLOURS.items()):
         values = [found.get(name, 0.0) for found in rows.values()]
         where = [index + place * height for index in range(len(rows))]
-        bars = axes.barh(where, values, height, label=name, color=colour)
-        axes.bar_label(
-            bars, [f"{value:,.0f}" if value == value else "impossible" for value in values], padding=3, size=8
-        )
+        axes.barh(where, values, height, label=name, color=colour)
+        for at, value in zip(where, values, strict=True):
+            possible = value == value  # else it is no number
+            text = f"{value:,.0f}" if possible else "impossible"
+            axes.text(1.1 * (value if possible else 100), at, text, size=8, verticalalignment="center")
     axes.set_yticks([index + height for index in range(len(rows))], list(rows), size=8)
     axes.set(xscale="log", xlim=(100, 1e8))
     axes.invert_yaxis()

@@ -224,16 +224,16 @@ class Dealer:
         """Whether the worker has pieces, or a part of one, that it has not begun."""
         if worker.retiring or not worker.held:
             return False
-        piece, *others = worker.held.values()
-        return any(not p.job.spec.worker for p in others) or (piece.hi - piece.lo > 1 and not piece.job.spec.worker)
+        piece, spare = _first(worker)
+        return spare or (piece.hi - piece.lo > 1 and not piece.job.spec.worker)
 
     def _can_share(self, worker: Worker) -> bool:
         if worker.rich:
             return True
         if worker.spent or not worker.held:
             return False
-        piece, *others = worker.held.values()
-        if any(not other.job.spec.worker for other in others):
+        piece, spare = _first(worker)
+        if spare:
             return True
         if piece.job.spec.worker:
             return False
@@ -241,3 +241,9 @@ class Dealer:
             return True
         mean = self._ledger.means.get(piece.job.spec.function, 0.0)
         return (piece.hi - piece.lo - 1) * mean > WORTH_SHARING
+
+
+def _first(worker: Worker) -> tuple[Piece, bool]:
+    """The piece that the worker has probably begun, and whether it holds others that may run elsewhere."""
+    piece, *others = worker.held.values()
+    return piece, any(not other.job.spec.worker for other in others)

@@ -23,14 +23,14 @@ class Stranger:
 
     def send(self, header: bytes, *frames: bytes) -> None:
         self.stream.put(header, frames)
-        self.stream.flush()
-        while self.stream.waiting:
-            self._poll(select.POLLOUT, 10)
-            self.stream.flush()
+        self.stream.drain(10)
+        assert not self.stream.waiting
 
     def hears(self, seconds: float = 0.0) -> bool:
         """Whether something comes, or the connection ends, within so many seconds."""
-        return self._poll(select.POLLIN, seconds)
+        poll = select.poll()
+        poll.register(self.stream.descriptors[0], select.POLLIN)
+        return bool(poll.poll(int(seconds * 1000)))
 
     def is_shut_out(self) -> bool:
         """Whether the broker has ended the connection."""
@@ -39,11 +39,6 @@ class Stranger:
             if self.stream.ended:
                 return True
         return False
-
-    def _poll(self, events: int, seconds: float) -> bool:
-        poll = select.poll()
-        poll.register(self.stream.descriptors[0], events)
-        return bool(poll.poll(int(seconds * 1000)))
 
     def __enter__(self) -> Stranger:
         return self

@@ -78,8 +78,9 @@ class Link:
         self._blocked = False  # the end is waiting, and its descriptor registered for that
         self._outbox: deque[tuple[m.Header, m.Frames]] = deque()
         self._posted = 0.0  # when the first in the outbox was
-        # Reentrant, because a KeyboardInterrupt may strike between taking it and the `try` behind it: its owner then
-        # finds it taken by itself (see `_take`), instead of waiting for ever.
+        # Taken behind a `Shield` (but at the end), or an interrupt could strike between taking it and the `try` that
+        # gives it back.
+        # Reentrant, because who has its turn also sends, and may look for messages.
         self._mutex = threading.RLock()
         # Held while something is sent: where that needs no turn, a busy thread need not wake the one that serves.
         self._writing = threading.RLock() if end.duplex else self._mutex
@@ -187,8 +188,6 @@ class Link:
 
     def _take(self, end: float | None, shield: Shield) -> bool:
         """Begin a turn; or, where another thread has a long one, wait until something has happened."""
-        while self._mutex._is_owned():  # type: ignore[attr-defined]  # left over from an interrupt
-            self._mutex.release()
         if not self._mutex.acquire(blocking=False):
             if self._serving:
                 self._wake()

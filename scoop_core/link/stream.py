@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from scoop_core.link.end import BadStream, Raw
+from scoop_core.link.poller import milliseconds
 
 #: Read at once, in bytes; a larger message is read straight to where it stays.
 SCRATCH = 1 << 18
@@ -101,6 +102,16 @@ class Stream:
             if sent:
                 out[0] = memoryview(out[0])[sent:]
 
+    def drain(self, seconds: float) -> None:
+        """Wait until everything is sent, but not for longer than so many seconds."""
+        end = time.monotonic() + seconds
+        self.flush()
+        while self._out and (left := end - time.monotonic()) > 0:
+            poll = select.poll()
+            poll.register(self.descriptors[0], select.POLLOUT)
+            poll.poll(milliseconds(left))
+            self.flush()
+
     # ---- reading -----------------------------------------------------------------------------------------------
 
     def ready(self) -> bool:
@@ -182,13 +193,7 @@ class Stream:
         """End; what was put still goes out, if it can within `linger` seconds."""
         if self._socket is None:
             return
-        end = time.monotonic() + linger
-        self.flush()
-        while self._out and (left := end - time.monotonic()) > 0:
-            poll = select.poll()
-            poll.register(self._socket, select.POLLOUT)
-            poll.poll(int(left * 1000) + 1)
-            self.flush()
+        self.drain(linger)
         self._socket.close()
         self._socket = None
         self.ended = True

@@ -567,12 +567,12 @@ def interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def test_an_interrupt_ends_a_wait(wire: Wire, interrupts: None) -> None:
-    link = wire.link()
+def interrupted(link: Link, when: Callable[[], Any]) -> None:
+    """Wait for ever, and be interrupted as soon as `when()`."""
     main = threading.get_ident()
 
     def interrupt() -> None:
-        eventually(lambda: link._server == main)
+        eventually(when)
         signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -580,25 +580,21 @@ def test_an_interrupt_ends_a_wait(wire: Wire, interrupts: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         link.serve(lambda: False, 10)
     thread.join()
+
+
+def test_an_interrupt_ends_a_wait(wire: Wire, interrupts: None) -> None:
+    link = wire.link()
+    main = threading.get_ident()
+    interrupted(link, lambda: link._server == main)
 
 
 def test_an_interrupt_while_another_thread_serves_ends_a_wait_too(wire: Wire, interrupts: None) -> None:
     link = wire.link()
-    main = threading.get_ident()
     over: list[int] = []
     other = threading.Thread(target=lambda: link.serve(lambda: bool(over), 20))
     other.start()
     eventually(lambda: link._serving)
-
-    def interrupt() -> None:
-        eventually(lambda: link._waiting)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        link.serve(lambda: False, 10)
-    thread.join()
+    interrupted(link, lambda: link._waiting)
     over.append(1)
     link._wake()
     other.join(10)
