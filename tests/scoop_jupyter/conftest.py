@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jupyter_core.utils import ensure_event_loop
 
-from tests.scoop_jupyter.kernel import Kernel
+from tests.scoop_jupyter.kernel import PROCESSES, Kernel
 
 WORKERS = 2
 AT_REST = f"""
@@ -41,7 +41,7 @@ def shared_kernel(event_loop_of_client: None, tmp_path_factory: pytest.TempPathF
     try:
         kernel.run("%load_ext scoop").check()
         kernel.run(f"%scoop start -n {WORKERS}").check()
-        kernel.run("import os, time\nfrom scoop import futures").check()
+        kernel.run("import os, time\nfrom scoop import futures" + PROCESSES).check()
         yield kernel
     finally:
         kernel.close()

@@ -20,6 +20,23 @@ _REQUESTS = {"kernel_info_request", "shutdown_request", "interrupt_request", "co
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+#: Defines `processes(least)`: the processes that run 12 tasks, each of which waits until `least` have begun some. A worker
+#: that grips the interpreter's lock is replaced only after its grace, and the other may not do all of the work meanwhile.
+PROCESSES = """
+import os, pathlib, tempfile, time
+from scoop import futures
+def processes(least):
+    def meet(folder):
+        (folder / str(os.getpid())).touch()
+        end = time.monotonic() + 8
+        while len(os.listdir(folder)) < least and time.monotonic() < end:
+            time.sleep(0.005)
+        return os.getpid()
+    with tempfile.TemporaryDirectory() as folder:
+        return set(futures.map(meet, [pathlib.Path(folder)] * 12))
+"""
+
+
 def plain(text: str) -> str:
     """Text without its colours."""
     return _ANSI.sub("", text)

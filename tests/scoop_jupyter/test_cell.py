@@ -68,10 +68,9 @@ def test_what_the_cell_prints_and_displays(kernel: Kernel) -> None:
 
 
 def test_number_of_workers(kernel: Kernel) -> None:
-    pids = "len(set(futures.map(lambda x: (time.sleep(0.02), os.getpid())[1], range(12))))"
-    assert kernel.run(f"%%scoop -n 3\n{pids}").check().result == "3"
-    assert kernel.run(f"%%scoop\n{pids}").check().result == "3"  # it stays so
-    assert kernel.run(f"%%scoop -n 2\n{pids}").check().result == "2"
+    assert kernel.run("%%scoop -n 3\nlen(processes(3))").check().result == "3"
+    assert kernel.run("%%scoop\nlen(processes(3))").check().result == "3"  # it stays so
+    assert kernel.run("%%scoop -n 2\nlen(processes(2))").check().result == "2"
 
 
 def test_quiet(kernel: Kernel) -> None:

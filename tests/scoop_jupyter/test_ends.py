@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.leaks import processes
-from tests.scoop_jupyter.kernel import Kernel
+from tests.scoop_jupyter.kernel import PROCESSES, Kernel
 from tests.waiting import holds
 
 #: What the product promises is 0.5 s; a loaded machine may take longer. The tests print what they measure.
@@ -19,7 +19,7 @@ STOP_SECONDS = 1.5
 GONE_SECONDS = 5.0
 LOST_SECONDS = 2.0
 
-FULL_SIZE = "len(set(futures.map(lambda x: (time.sleep(0.02), os.getpid())[1], range(12))))"
+FULL_SIZE = "len(processes(2))"
 TASKS = """
 def began(mark):
     open(mark, "a").close()
@@ -135,7 +135,7 @@ def start_and_fill(new_kernel: Callable[[], Kernel], mark: Path) -> Kernel:
     """A kernel with a pool that has shared memory."""
     kernel = new_kernel()
     kernel.run(
-        f"%scoop start -n 2\nimport os, time\nfrom scoop import futures, shared\nmark = {str(mark)!r}{TASKS}"
+        f"%scoop start -n 2\nimport os, time\nfrom scoop import futures, shared\nmark = {str(mark)!r}{TASKS}{PROCESSES}"
     ).check()
     kernel.run(
         "big = bytes(10**7)\nshared.setConst(big=big)\nresults = list(futures.map(lambda x: big, range(4)))"
@@ -175,7 +175,7 @@ def test_the_end_of_a_kernel_leaves_nothing(
     assert time.monotonic() - begun < GONE_SECONDS
     if how == "restart":
         kernel.run("%load_ext scoop").check()
-        assert kernel.run("%%scoop -n 2\nimport os, time\n" + FULL_SIZE).check().result == "2"
+        assert kernel.run("%%scoop -n 2\n" + PROCESSES + FULL_SIZE).check().result == "2"
 
 
 # ---- the end of the pool -------------------------------------------------------------------------------------------

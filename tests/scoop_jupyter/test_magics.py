@@ -66,20 +66,19 @@ def test_status(kernel: Kernel) -> None:
 
 
 def test_scale(kernel: Kernel) -> None:
-    pids = "import os\nlen(set(futures.map(lambda x: (time.sleep(0.02), os.getpid())[1], range(12))))"
     assert kernel.run("%scoop scale 3").check().text() == "3 workers\n"
-    assert kernel.run(pids).check().result == "3"
+    assert kernel.run("len(processes(3))").check().result == "3"
     assert kernel.run("%scoop scale 1").check().text() == "1 worker\n"
-    assert kernel.run(pids).check().result == "1"
+    assert kernel.run("len(processes(1))").check().result == "1"
     assert kernel.run("%scoop scale 2").check().text() == "2 workers\n"
 
 
 def test_restart_replaces_all_workers(kernel: Kernel) -> None:
-    kernel.run("before = set(futures.map(lambda x: (time.sleep(0.02), os.getpid())[1], range(8)))").check()
+    kernel.run("before = processes(2)").check()
     kernel.run("%scoop each stale = 1").check()
     kernel.run("pending = futures.submit(time.sleep, 60)").check()
     assert kernel.run("%scoop restart").check().text() == "2 new workers\n"
-    kernel.run("after = set(futures.map(lambda x: (time.sleep(0.02), os.getpid())[1], range(8)))").check()
+    kernel.run("after = processes(2)").check()
     assert kernel.run("len(before), len(after), before & after, pending.cancelled()").result == "(2, 2, set(), True)"
     fails = kernel.run("%scoop each stale")
     assert fails.error and fails.error.name == "NameError"
