@@ -6,18 +6,22 @@ knows that a worker died, and of what.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
-import psutil
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.link import Link
 from scoop_core.memory import pause
 from scoop_core.processes import kill_group
+
+if TYPE_CHECKING:
+    from scoop_core.usage import Process
 
 #: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
 USAGE_SECONDS = 1.0
@@ -68,7 +72,7 @@ class Agent:
         self._limit = limit
         self._over: set[int] = set()  # workers that were ended because they used more
         self._told = False  # to stop
-        self._workers: dict[int, psutil.Process] = {}
+        self._workers: dict[int, Process] = {}
         self._observed = 0.0  # until when somebody watches
         self._looked = 0.0
         self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
@@ -77,13 +81,14 @@ class Agent:
 
     def run(self) -> None:
         """Pass on what the fork server says, until it is gone."""
+        # Here, while the first workers start: this takes as long as they do, and no other process needs it.
+        from scoop_core.usage import Process
+
         while data := self._server.recv(65536):
             order = decode_order(data)
             if isinstance(order, Forked):
-                try:
-                    self._workers[order.number] = psutil.Process(order.pid)
-                except psutil.NoSuchProcess:
-                    continue
+                with contextlib.suppress(ProcessLookupError):  # it is gone already, as we shall hear
+                    self._workers[order.number] = Process(order.pid)
                 if self._limit:
                     self._link.nudge()
             elif isinstance(order, Gone):
@@ -126,7 +131,7 @@ class Agent:
             return None
         most = 0
         for number, process in list(self._workers.items()):
-            used = private(process)
+            used = process.private()
             if used <= self._limit:
                 most = max(most, used)
             elif number not in self._over:
@@ -141,27 +146,7 @@ class Agent:
             return None
         if now >= self._looked + USAGE_SECONDS:
             self._looked = now
-            rows = [row for number, process in list(self._workers.items()) if (row := self._usage(number, process))]
-            self._link.post(m.Usage(tuple(rows)))
+            few = len(self._workers) <= MANY
+            used = [(number, process.used(few)) for number, process in list(self._workers.items())]
+            self._link.post(m.Usage(tuple((number, *row) for number, row in used if row)))
         return USAGE_SECONDS
-
-    def _usage(self, number: int, process: psutil.Process) -> tuple[int, float, int] | None:
-        try:
-            times = process.cpu_times()
-            many = len(self._workers) > MANY
-            memory = process.memory_info().rss if many else process.memory_full_info().pss
-            return number, times.user + times.system, memory
-        except (psutil.Error, AttributeError):
-            return None
-
-
-def private(process: psutil.Process) -> int:
-    """The memory that a process has for itself, in bytes; 0 if it is gone.
-
-    What it shares (libraries, arrays in shared memory) would be counted for every worker.
-    """
-    try:
-        memory = process.memory_info()
-    except psutil.Error:
-        return 0
-    return int(memory.rss - getattr(memory, "shared", 0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 import socket
 import sys
 import time
@@ -56,7 +55,7 @@ class Client(Peer):
         self.sink: Sink = to_terminal
         self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
         self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
-        super().__init__(connection, f"r{secrets.token_hex(4)}-{os.getpid()}", program)
+        super().__init__(connection, f"r{os.urandom(4).hex()}-{os.getpid()}", program)
 
     def connect(self, timeout: float = 10.0) -> None:
         """Introduce this process, and wait for the broker's welcome.

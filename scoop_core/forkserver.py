@@ -238,8 +238,8 @@ def main() -> None:
     os.chdir(launch.cwd)
     for module in launch.preload:
         importlib.import_module(module)
-    gc.collect()
     gc.freeze()  # what is there now stays shared with the children
+    gc.enable()
     ForkServer(launch).run()
 
 

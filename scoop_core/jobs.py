@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from scoop_core import messages as m
 from scoop_core.future import Batch, Future
@@ -27,8 +28,7 @@ class Home(Protocol):
         """The job will not be extended."""
 
 
-@dataclass(slots=True)
-class Shelved:
+class Shelved(msgspec.Struct):
     """Arguments of tasks [lo, hi) that lie on the shelf, until the last of these is over."""
 
     lo: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import select
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def launch(
         ValueError: the name is taken, or not fit for a file name.
         StartFailed: they could not be started.
     """
-    identity = secrets.token_hex(8)
+    identity = os.urandom(8).hex()
     name = name or f"pool-{identity[:6]}"
     letters = name.replace("-", "").replace("_", "").replace(".", "")
     if not letters.isalnum() or name.startswith(".") or len(name) > 100:
@@ -60,7 +59,10 @@ def launch(
         memory_limit, sys.argv, *out,
     )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
-    code = f"import sys; sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"
+    # Modules make next to no garbage: to look for it takes longer than the forks.
+    code = (
+        f"import gc, sys; gc.disable(); sys.path.insert(0, {here!r}); from scoop_core.forkserver import main; main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code],
         stdin=subprocess.PIPE,

@@ -13,23 +13,22 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from scoop_core import messages as m
 from scoop_core.task_tree import TaskTree
 
 
-@dataclass(slots=True)
-class Send:
+class Send(msgspec.Struct):
     """An instruction: send this to that peer."""
 
     to: str
     header: m.Header
-    frames: m.Frames = field(default_factory=list)
+    frames: m.Frames = []
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(msgspec.Struct, frozen=True):
     """How a worker ended: status as of subprocess, peak of memory, and the limit if it was over that (in bytes)."""
 
     status: int = 0
@@ -42,8 +41,7 @@ class Death:
         return f"killed by signal {-self.status}" if self.status < 0 else f"exit status {self.status}"
 
 
-@dataclass(slots=True)
-class Span:
+class Span(msgspec.Struct):
     """Tasks [lo, hi) that wait; `deaths` is how many workers died while running them (see `Staff`)."""
 
     lo: int
@@ -51,8 +49,7 @@ class Span:
     deaths: float = 0.0
 
 
-@dataclass(slots=True)
-class Chunk:
+class Chunk(msgspec.Struct):
     """The arguments of tasks [lo, hi), as their owner packed them; kept until all of these are over."""
 
     lo: int
@@ -63,15 +60,14 @@ class Chunk:
     left: int
 
 
-@dataclass(slots=True, eq=False)
-class Job:
+class Job(msgspec.Struct, eq=False):
     """Tasks with one function and one owner."""
 
     owner: str
     number: int
     spec: m.Spec
-    chunks: list[Chunk] = field(default_factory=list)
-    waiting: deque[Span] = field(default_factory=deque)
+    chunks: list[Chunk] = []
+    waiting: deque[Span] = msgspec.field(default_factory=deque)
     queued: int = 0  # tasks in `waiting`
     left: int = 0  # tasks that are not over
     closed: bool = False
@@ -104,8 +100,7 @@ class Job:
         return self.chunks[bisect_right(self.chunks, index, key=lambda c: c.lo) - 1]
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(msgspec.Struct):
     """Tasks [lo, hi) that one worker holds."""
 
     seq: int
@@ -113,7 +108,7 @@ class Piece:
     lo: int
     hi: int
     deaths: float
-    cancelled: list[tuple[int, int]] = field(default_factory=list)  # spans; the worker has been told
+    cancelled: list[tuple[int, int]] = []  # spans; the worker has been told
 
     def parts(self, lo: int, hi: int) -> Iterator[tuple[int, int, bool]]:
         """[lo, hi) cut up: (lo, hi, whether it was cancelled), in order."""
@@ -128,8 +123,7 @@ class Piece:
             yield lo, hi, False
 
 
-@dataclass(slots=True, eq=False)
-class Worker:
+class Worker(msgspec.Struct, eq=False):
     """One worker, as the broker sees it."""
 
     name: str
@@ -139,16 +133,16 @@ class Worker:
     agent: str
     state: str = "starting"  # starting, idle, busy, stopped
     seq: int = 0  # of the last piece it was given
-    held: dict[int, Piece] = field(default_factory=dict)
-    parked: dict[int, Piece] = field(default_factory=dict)  # begun, but waiting for other tasks
+    held: dict[int, Piece] = {}
+    parked: dict[int, Piece] = {}  # begun, but waiting for other tasks
     awake: bool = False  # a result came for one of the parked ones since
     occupied: bool = False  # runs tasks of its own
     rich: bool = False  # has tasks of its own to share
     asked_at: int = 0  # `seq` when it was last asked
     spent: bool = False  # had nothing to share when it was last asked
     retiring: bool = False
-    known: set[bytes] = field(default_factory=set)  # functions
-    own: deque[Job] = field(default_factory=deque)  # jobs that must run here and nowhere else
+    known: set[bytes] = set()  # functions
+    own: deque[Job] = msgspec.field(default_factory=deque)  # jobs that must run here and nowhere else
     task: str = ""
     since: float = 0.0
     busy: float = 0.0
@@ -156,7 +150,7 @@ class Worker:
     done: int = 0
     cpu: float = 0.0
     memory: int = 0
-    rates: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=12))
+    rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
 
     def piece(self, seq: int) -> Piece | None:
         return self.held.get(seq) or self.parked.get(seq)
@@ -166,18 +160,16 @@ class Worker:
         yield from self.held.values()
 
 
-@dataclass(slots=True, eq=False)
-class Root:
+class Root(msgspec.Struct, eq=False):
     """A program that tasks are run for. Fair shares are kept by what it has `used`, in seconds of work."""
 
     name: str
     used: float = 0.0
-    ready: dict[int, deque[Job]] = field(default_factory=dict)  # priority: jobs that have waiting spans
+    ready: dict[int, deque[Job]] = {}  # priority: jobs that have waiting spans
     turn: int = 0  # counts pieces, for the turns of its jobs
 
 
-@dataclass(slots=True)
-class Function:
+class Function(msgspec.Struct):
     """A pickled function, and how many jobs use it."""
 
     parcel: m.Parcel
@@ -185,27 +177,26 @@ class Function:
     jobs: int = 0
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(msgspec.Struct):
     """All books of the broker, and what it is about to send."""
 
     pool: str  # its name
-    tree: TaskTree = field(default_factory=TaskTree)
-    peers: dict[str, str] = field(default_factory=dict)  # name: role
-    workers: dict[str, Worker] = field(default_factory=dict)
-    idle: dict[str, None] = field(default_factory=dict)  # workers with nothing to run, the longest idle first
-    able: dict[str, None] = field(default_factory=dict)  # workers that may have something to share; others have not
-    asked: set[str] = field(default_factory=set)  # workers that were asked for their share, and have not answered yet
-    jobs: dict[tuple[str, int], Job] = field(default_factory=dict)  # by owner and number
-    roots: dict[str, Root] = field(default_factory=dict)
-    claims: dict[str, Root] = field(default_factory=dict)  # roots with jobs that have, or had, waiting spans
-    fresh: deque[Job] = field(default_factory=deque)  # jobs that came while all were busy, and have had little yet
-    unwanted: set[tuple[str, int]] = field(default_factory=set)  # runs (root, number) that were cancelled
-    functions: dict[bytes, Function] = field(default_factory=dict)  # by digest, the one used last at the end
-    means: dict[bytes, float] = field(default_factory=dict)  # seconds a task, by function; forgotten with it
-    constants: dict[str, tuple[m.Parcel, m.Frames]] = field(default_factory=dict)
+    tree: TaskTree = msgspec.field(default_factory=TaskTree)
+    peers: dict[str, str] = {}  # name: role
+    workers: dict[str, Worker] = {}
+    idle: dict[str, None] = {}  # workers with nothing to run, the longest idle first
+    able: dict[str, None] = {}  # workers that may have something to share; others have not
+    asked: set[str] = set()  # workers that were asked for their share, and have not answered yet
+    jobs: dict[tuple[str, int], Job] = {}  # by owner and number
+    roots: dict[str, Root] = {}
+    claims: dict[str, Root] = {}  # roots with jobs that have, or had, waiting spans
+    fresh: deque[Job] = msgspec.field(default_factory=deque)  # jobs that came while all were busy and had little yet
+    unwanted: set[tuple[str, int]] = set()  # runs (root, number) that were cancelled
+    functions: dict[bytes, Function] = {}  # by digest, the one used last at the end
+    means: dict[bytes, float] = {}  # seconds a task, by function; forgotten with it
+    constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
     strange: int = 0  # messages from nobody known, or that made no sense
-    out: list[Send] = field(default_factory=list)
+    out: list[Send] = []
 
     def send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
         self.out.append(Send(to, header, frames or []))

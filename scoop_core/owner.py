@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from threading import RLock
 from typing import Any
 from weakref import WeakSet
+
+import msgspec
 
 from scoop_core import messages as m
 from scoop_core.config import RETRIES
@@ -41,8 +42,7 @@ OPEN_JOBS = 32
 Post = Callable[[m.Header, m.Frames], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """What may be set for tasks.
 
     Attributes:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import shutil
 import threading
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from scoop_core.messages import Segment
 
@@ -40,8 +40,7 @@ def shared_memory() -> Path | None:
 Fingerprint = tuple[int, bytes, bytes, bytes]
 
 
-@dataclass(slots=True)
-class _Shared:
+class _Shared(msgspec.Struct):
     """A segment that several parcels use."""
 
     segment: Segment
@@ -104,7 +103,7 @@ class Shelf:
         size = buffer.nbytes
         if size < THRESHOLD:
             return None
-        name = f"{self._owner}-{secrets.token_hex(8)}"
+        name = f"{self._owner}-{os.urandom(8).hex()}"
         path = self._folder / name
         try:
             free = os.statvfs(self._folder)

@@ -8,9 +8,10 @@ show pictures of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from scoop_core.messages import GroupTally, Spec
 
@@ -21,8 +22,7 @@ GROUPS = 10_000
 ERRORS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in the tree a task belongs: node, the node above it, and the names from the top down."""
 
     group: int
@@ -51,8 +51,7 @@ def top(root: str, run: int) -> Place:
     return Place(int.from_bytes(digest, "big") >> 12, 0, ())
 
 
-@dataclass(slots=True)
-class Group:
+class Group(msgspec.Struct):
     """One node: counts by state, times, first errors."""
 
     id: int
@@ -64,8 +63,8 @@ class Group:
     cancelled: int = 0
     seconds: float = 0.0
     longest: float = 0.0
-    errors: list[str] = field(default_factory=list)
-    kept: dict[str, tuple[int, int]] = field(default_factory=dict)  # worker: its own tasks (queued, running)
+    errors: list[str] = []
+    kept: dict[str, tuple[int, int]] = {}  # worker: its own tasks (queued, running)
 
     def add_errors(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -73,14 +72,13 @@ class Group:
                 self.errors.append(line)
 
 
-@dataclass(slots=True)
-class Run:
+class Run(msgspec.Struct):
     """All nodes of one run; `busy` and `cpu` are what all workers had spent when it began, in seconds."""
 
     started: float
     busy: float
     cpu: float
-    groups: dict[int, Group] = field(default_factory=dict)
+    groups: dict[int, Group] = {}
 
 
 class TaskTree:

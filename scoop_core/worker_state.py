@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from operator import length_hint
 from threading import Lock
 from typing import Any
 
+import msgspec
+
 from scoop_core import messages as m
 
 
-@dataclass(slots=True, eq=False)
-class GroupCount:
+class GroupCount(msgspec.Struct, eq=False):
     """The worker's own tasks of one node of the task tree."""
 
     place: Any
@@ -32,8 +32,8 @@ class GroupCount:
     cancelled: int = 0
     seconds: float = 0.0
     longest: float = 0.0
-    errors: list[str] = field(default_factory=list)
-    kids: dict[Any, GroupCount] = field(default_factory=dict)  # by function: tasks submitted by these
+    errors: list[str] = []
+    kids: dict[Any, GroupCount] = {}  # by function: tasks submitted by these
     told: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
 
     def tally(self) -> m.GroupTally | None:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-import psutil
 import pytest
 
-from scoop_core.agent import private
 from scoop_core.memory import LONGEST, SHORTEST, parse_size, pause
 
 
@@ -42,14 +37,3 @@ def test_the_closer_to_the_limit_the_sooner_the_next_look() -> None:
     assert waits == sorted(waits, reverse=True)
     assert waits[0] == LONGEST
     assert waits[-1] == SHORTEST
-
-
-def test_what_a_process_has_for_itself() -> None:
-    code = "x = bytearray(50_000_000); print(flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        watched = psutil.Process(process.pid)
-        assert 50_000_000 < private(watched) < 90_000_000
-        process.communicate(b"\n")
-    assert private(watched) == 0

@@ -20,8 +20,8 @@ _REQUESTS = {"kernel_info_request", "shutdown_request", "interrupt_request", "co
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-#: Defines `processes(least)`: the processes that run 12 tasks, each of which waits until `least` have begun some. A worker
-#: that grips the interpreter's lock is replaced only after its grace, and the other may not do all of the work meanwhile.
+#: Defines `processes(least)`: who runs 12 tasks, each of which waits until so many processes have begun some. One
+#: that grips the interpreter's lock is replaced only after its grace; otherwise another might do all meanwhile.
 PROCESSES = """
 import os, pathlib, tempfile, time
 from scoop import futures

@@ -134,9 +134,7 @@ def test_an_interrupt_of_all_that_the_terminal_runs(kernel: Kernel, mark: Path) 
 def start_and_fill(new_kernel: Callable[[], Kernel], mark: Path) -> Kernel:
     """A kernel with a pool that has shared memory."""
     kernel = new_kernel()
-    kernel.run(
-        f"%scoop start -n 2\nimport os, time\nfrom scoop import futures, shared\nmark = {str(mark)!r}{TASKS}{PROCESSES}"
-    ).check()
+    kernel.run(f"%scoop start -n 2\nfrom scoop import shared\nmark = {str(mark)!r}\n{TASKS}{PROCESSES}").check()
     kernel.run(
         "big = bytes(10**7)\nshared.setConst(big=big)\nresults = list(futures.map(lambda x: big, range(4)))"
     ).check()
