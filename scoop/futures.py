@@ -126,7 +126,8 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     """
     if not callable(func):
         raise TypeError(f"{type(func).__name__!r} object is not callable")
-    return engine("submit").submit(func, args, kwargs)
+    found: Peer = current.engine or engine("submit")  # a tree of tasks comes here once for each
+    return found.submit(func, args, kwargs)
 
 
 class DoneAndNotDone(NamedTuple):

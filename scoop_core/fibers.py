@@ -52,7 +52,7 @@ class Fibers:
     def current(self) -> Fiber | None:
         """The fiber that runs now, or None in the hub."""
         now = greenlet.getcurrent()
-        return now if isinstance(now, Fiber) else None
+        return now if type(now) is Fiber else None
 
     def run(self) -> None:
         """The hub's loop, until `stopped`."""

@@ -129,7 +129,10 @@ class _Stepper:
 
 
 class _Late:
-    """An attribute that is made when it is first asked for, once, whatever the number of threads that ask."""
+    """An attribute that is made when it is first asked for, once, whatever the number of threads that ask.
+
+    The object is marked as `_shared`: to look into its dictionary would have the interpreter make one.
+    """
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
@@ -138,7 +141,11 @@ class _Late:
         self._name = name
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        return self if instance is None else instance.__dict__.setdefault(self._name, self._make())
+        if instance is None:
+            return self
+        made = instance.__dict__.setdefault(self._name, self._make())
+        instance._shared = True
+        return made
 
 
 _OVER = (FINISHED, CANCELLED_AND_NOTIFIED)
@@ -157,6 +164,7 @@ class Future(StandardFuture[Any]):
     _waiters = _Late(list)
     _done_callbacks = _Late(list)
 
+    _shared: bool = False  # somebody may wait at the lock, or for a callback
     _batch: Batch | None = None
     _index: int = -1  # among the tasks of its job; -1: it has not left its process
     _job: Any = None
@@ -260,7 +268,7 @@ class Future(StandardFuture[Any]):
         self._call = None
         # First the state, then the look for a lock: whoever makes the lock afterwards sees the state.
         self._state = state
-        if "_condition" in self.__dict__:
+        if self._shared:
             self._announce()
         parked = self._parked
         if parked is not None:

@@ -12,7 +12,7 @@ from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.calls import Interrupted, Lot, calls, raised, raiser, run_many, run_one
 from scoop_core.errors import NotPicklable, RemoteTraceback
-from scoop_core.fibers import Fibers
+from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
 from scoop_core.payload import Packer, first_line
 from scoop_core.reporter import Reporter
@@ -80,18 +80,22 @@ class Runner:
             if type(task) is Lot:
                 self.run_lot(task)
             else:
-                self.run_call(task)
+                self.run_call(task, fiber)
         except Interrupted:
             pass
 
-    def run_call(self, future: Future) -> None:
-        """Run a claimed call of the worker's own; its future is over afterwards."""
+    def run_call(self, future: Future, fiber: Fiber | None) -> None:
+        """Run a claimed call of the worker's own; its future is over afterwards.
+
+        Args:
+            future: of the call.
+            fiber: the current one, or None in a thread of the user's own.
+        """
         function, args, kwargs = future._call
         group: GroupCount = future._group
         accounts = self._accounts
-        fiber = self._fibers.current
         outer = accounts.context
-        if fiber is not None:  # else a thread of the user's own runs it
+        if fiber is not None:
             accounts.context = group
             fiber.depth += 1
         group.queued -= 1

@@ -58,7 +58,7 @@ class Waits:
             return self._wait_outside(future.done, timeout, [future])
         if timeout is None and self._state.claim(future):
             if fiber.depth < MAX_DEPTH:
-                self._runner.run_call(future)
+                self._runner.run_call(future, fiber)
                 return True
             self._fibers.elsewhere(lambda: self._runner.run_alone(future))
         return self._park(fiber, future.done, timeout, [future])
@@ -77,7 +77,7 @@ class Waits:
                     return True
                 if self._state.claim(future):
                     if fiber.depth < MAX_DEPTH:
-                        self._runner.run_call(future)
+                        self._runner.run_call(future, fiber)
                     else:
                         self._fibers.elsewhere(partial(self._runner.run_alone, future))
                         self._park(fiber, future.done, None, [future])
@@ -90,7 +90,7 @@ class Waits:
                 if until():
                     return True
                 if self._state.claim(future):
-                    self._runner.run_call(future)
+                    self._runner.run_call(future, None)
         end = None if timeout is None else time.monotonic() + timeout
         self._link.nudge()
         while not until():

@@ -71,14 +71,15 @@ class Worker(Peer):
     ) -> None:
         super().__init__(connection, f"w{number}", program, lifeline, shielded=self.for_people)
         self.number = number
-        self._main = threading.get_ident()
         self._beat = BEAT
         self._seq = 0  # of the last piece that came
         self._stopped = False
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
         self.accounts = accounts = Accounts(self.name, self.link)
-        self._interrupter = Interrupter(fibers, self._main, signal.SIGURG if self.for_people else signal.SIGINT)
+        self._interrupter = Interrupter(
+            fibers, threading.get_ident(), signal.SIGURG if self.for_people else signal.SIGINT
+        )
         self._outputs = Outputs(self.name, self._post, lambda: accounts.context) if forward else None
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs)
         self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, board)
@@ -114,7 +115,7 @@ class Worker(Peer):
         if self._beat < 0:
             self._beat = BEAT
             self.link.poll()
-        if threading.get_ident() != self._main:
+        if state.rested:  # a thread of the user's own submits, and the main thread sleeps
             self.link.nudge()
         return future
 
