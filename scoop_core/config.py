@@ -10,9 +10,12 @@ import msgspec
 #: A piece of work sent to a worker should last about this long, in seconds: to send it and its outcomes costs some
 #: 0.5 ms of CPU in three processes, about a hundredth. What is left of a running piece can still be given to others.
 PIECE_SECONDS = 0.040
-#: A worker gets a second piece ahead when what it holds is expected to last less than this, in seconds:
+#: With many workers pieces last longer: the broker may spend this on one, from its assignment to its last outcome,
+#: in seconds. It takes about half as long, so it keeps up with any number of workers, if there is enough to do.
+BROKER_SECONDS = 150e-6
+#: A worker gets a second piece ahead when what it holds is expected to last for less than so many pieces should:
 #: a round trip to the broker (0.2 ms) is then below half a percent.
-PREFETCH_SECONDS = 0.050
+PREFETCH = 1.25
 #: Results of a long piece, prints and tallies go out at least this often while there are any, in seconds.
 FLUSH_SECONDS = 0.1
 #: A cancelled task that has not ended after this many seconds loses its worker, which is replaced.

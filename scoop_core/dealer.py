@@ -6,7 +6,7 @@ from collections import deque
 from math import ceil
 
 from scoop_core import messages as m
-from scoop_core.config import PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PREFETCH
 from scoop_core.endings import Endings
 from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker
 
@@ -103,7 +103,7 @@ class Dealer:
             return False
         piece = next(iter(worker.held.values()))
         mean = self._ledger.means.get(piece.job.spec.function)
-        return mean is not None and mean * (piece.hi - piece.lo) < PREFETCH_SECONDS
+        return mean is not None and mean * (piece.hi - piece.lo) < PREFETCH * self._stint()
 
     def _choose(self, worker: Worker) -> Job | None:
         """The job to cut the next piece from: the worker's own first, then that of the root which had least."""
@@ -178,7 +178,11 @@ class Dealer:
         if mean is None or span.deaths or not job.spec.retries:
             return 1
         fair = ceil(job.queued / (2 * max(1, len(self._ledger.workers))))
-        return max(1, min(int(PIECE_SECONDS / max(mean, 1e-8)), fair))
+        return max(1, min(int(self._stint() / max(mean, 1e-8)), fair))
+
+    def _stint(self) -> float:
+        """How long a piece should last, in seconds."""
+        return max(PIECE_SECONDS, len(self._ledger.workers) * BROKER_SECONDS)
 
     # ---- asking ------------------------------------------------------------------------------------------------
 

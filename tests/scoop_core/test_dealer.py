@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from scoop_core import messages as m
-from scoop_core.config import PIECE_SECONDS, PREFETCH_SECONDS
+from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PREFETCH
 from tests.scoop_core.stage import Stage, sent, spans
 
 
@@ -23,6 +23,13 @@ def test_pieces_grow_with_the_measured_time() -> None:
     [second, third] = spans(stage.done("w0", 1, each=0.001))
     assert second == (1, 1 + round(PIECE_SECONDS / 0.001))
     assert third[1] - third[0] == second[1] - second[0]
+
+
+def test_pieces_are_longer_where_one_broker_has_many_workers() -> None:
+    stage = Stage(workers=1000)
+    stage.learn(each=0.001)
+    sizes = {hi - lo for lo, hi in spans(stage.submit(1_000_000))}
+    assert sizes == {round(1000 * BROKER_SECONDS / 0.001)}
 
 
 def test_pieces_shrink_when_tasks_prove_long() -> None:
@@ -53,11 +60,11 @@ def test_a_function_travels_to_each_worker_once() -> None:
 
 def test_only_short_pieces_are_sent_ahead() -> None:
     stage = Stage(workers=1)
-    stage.learn("short", PREFETCH_SECONDS / 100)
-    stage.learn("long", PREFETCH_SECONDS * 2)
+    stage.learn("short", PREFETCH * PIECE_SECONDS / 100)
+    stage.learn("long", PREFETCH * PIECE_SECONDS * 2)
     assert len(spans(stage.submit(1000, function="short"))) == 2
     stage = Stage(workers=1)
-    stage.learn("long", PREFETCH_SECONDS * 2)
+    stage.learn("long", PREFETCH * PIECE_SECONDS * 2)
     assert len(spans(stage.submit(1000, function="long"))) == 1
 
 
