@@ -12,7 +12,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
@@ -20,7 +20,7 @@ from scoop_core.payload.explain import blame, first_line, function_name
 from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
 from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
-from scoop_core.store import Shelf
+from scoop_core.store import THRESHOLD, Shelf
 
 Lay = Callable[[memoryview], Segment | None]
 
@@ -49,7 +49,9 @@ class Layer:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._laid: dict[tuple[int, int], Segment] = {}
+        # By id and size of what exports the buffer; when that is gone, its id may be another's.
+        self._laid: dict[tuple[int, int], tuple[ref[Any], Segment]] = {}
+        self._held: list[Segment] = []
 
     def share(self, buffer: memoryview) -> Segment | None:
         """For one more parcel. Call `close` at the end."""
@@ -58,7 +60,8 @@ class Layer:
             return self._shelf.again(segment)
         segment = self._shelf.share(buffer)
         if segment is not None and self._note(buffer, segment):
-            self._shelf.again(segment)  # so that it is still there if the first parcel is over meanwhile
+            # So that it is still there if the first parcel is over meanwhile.
+            self._held.append(self._shelf.again(segment))
         return segment
 
     def put(self, buffer: memoryview) -> Segment | None:
@@ -71,17 +74,22 @@ class Layer:
         return segment
 
     def close(self) -> None:
-        for segment in self._laid.values():
+        for segment in self._held:
             self._shelf.discard(segment)
+        self._held.clear()
         self._laid.clear()
 
     def _known(self, buffer: memoryview) -> Segment | None:
-        return self._laid.get((id(buffer.obj), buffer.nbytes))
+        owner, segment = self._laid.get((id(buffer.obj), buffer.nbytes), (None, None))
+        return segment if owner is not None and owner() is buffer.obj else None
 
     def _note(self, buffer: memoryview, segment: Segment) -> bool:
         if memoryview(buffer.obj).nbytes != buffer.nbytes:  # it is one part among others
             return False
-        self._laid[id(buffer.obj), buffer.nbytes] = segment
+        try:
+            self._laid[id(buffer.obj), buffer.nbytes] = ref(buffer.obj), segment
+        except TypeError:
+            return False
         return True
 
 
@@ -110,7 +118,8 @@ class Packer:
 
     def unpack(self, parcel: Parcel, frames: Frames, take: bool = False, writable: bool = True) -> Any:
         """The value of a parcel; `take` its segments off the shelf, if nobody else will need them."""
-        return pickle.loads(parcel.data, buffers=self._buffers(parcel, frames, take, writable))
+        data, buffers = self._open(parcel, frames, take, writable)
+        return pickle.loads(data, buffers=buffers)
 
     def fetch(self, parcel: Parcel, frames: Frames) -> Frames:
         """The buffers of a parcel as frames; its segments are taken off the shelf."""
@@ -141,7 +150,12 @@ class Packer:
         return file.getvalue(), buffers, pickler.files
 
     def _parcel(self, data: bytes, buffers: Sequence[memoryview | Segment], lay: Lay) -> tuple[Parcel, Frames]:
-        """Data with its buffers (segments: those that lie on the shelf already); large ones are laid there."""
+        """Data with its buffers (segments: those that lie on the shelf already); large ones are laid there.
+
+        Large data is one more buffer, the last: whoever passes the parcel on does not touch it.
+        """
+        if len(data) >= THRESHOLD:
+            data, buffers = b"", [*buffers, memoryview(data)]
         if not buffers:
             return Parcel(data), []
         places: list[Segment | None] = []
@@ -150,9 +164,15 @@ class Packer:
             segment = buffer if isinstance(buffer, Segment) else lay(buffer)
             if segment is None:
                 # The sender may change its array once this call has returned, and the wire is slower than that.
-                frames.append(bytes(buffer))  # type: ignore[arg-type]
+                kept = type(buffer.obj) is bytes  # type: ignore[union-attr]
+                frames.append(buffer if kept else bytes(buffer))  # type: ignore[arg-type]
             places.append(segment)
         return Parcel(data, tuple(places)), frames
+
+    def _open(self, parcel: Parcel, frames: Frames, take: bool, writable: bool) -> tuple[Any, list[Any]]:
+        """The pickle of a parcel, and its buffers."""
+        buffers = self._buffers(parcel, frames, take, writable)
+        return parcel.data or buffers.pop(), buffers
 
     def _buffers(self, parcel: Parcel, frames: Frames, take: bool, writable: bool) -> list[Any]:
         rest = iter(frames)
@@ -210,20 +230,21 @@ class Packer:
             digest.update(place.name.encode() if place else b"frame")
         for frame in frames:
             digest.update(frame)
-        packed = PackedFunction(digest.digest(), name, parcel, frames, None if buffers else prove(function))
+        packed = PackedFunction(digest.digest(), name, parcel, frames, None if parcel.buffers else prove(function))
         if packed.proof is not None:
             self._functions[function] = packed
         return packed
 
     def unpack_function(self, parcel: Parcel, frames: Frames) -> Callable[..., Any]:
         """The function of a parcel; the source of its cells will show in tracebacks."""
-        data, sources = pickle.loads(parcel.data)
+        data, buffers = self._open(parcel, frames, False, False)
+        function, sources = pickle.loads(data)
         for file, (lines, label) in sources.items():
             linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
             if label:
                 self._labels[file] = label
-        function: Callable[..., Any] = pickle.loads(data, buffers=self._buffers(parcel, frames, False, False))
-        return function
+        unpacked: Callable[..., Any] = pickle.loads(function, buffers=buffers)
+        return unpacked
 
     # ---- arguments and results ---------------------------------------------------------------------------------
 
@@ -242,7 +263,7 @@ class Packer:
             The form, the parcel, its frames, and the errors of items that can't travel, by position.
         """
         if form == "range" or all_simple(items, form):
-            return form, Parcel(pickle.dumps(items, 5)), [], {}
+            return form, *self._parcel(pickle.dumps(items, 5), (), lay or self._shelf.put), {}
         pickles: list[tuple[bytes, int] | None] = []
         buffers: list[memoryview | Segment] = []
         errors: dict[int, Exception] = {}
@@ -279,12 +300,16 @@ class Packer:
     def unpack_items(self, form: str, parcel: Parcel, frames: Frames, take: bool = False) -> Sequence[Any]:
         """The items of a parcel; for forms with a ``+``, a `Packed` each, to be loaded one by one."""
         if not form.endswith("+"):
-            items: Sequence[Any] = pickle.loads(parcel.data)
+            items: Sequence[Any] = pickle.loads(self._open(parcel, frames, take, False)[0])
             return items
-        buffers = self._buffers(parcel, frames, True, True) if take else self._late_buffers(parcel, frames)
+        if take:
+            pickles, buffers = self._open(parcel, frames, True, True)
+        else:
+            buffers = self._late_buffers(parcel, frames)
+            pickles = parcel.data or buffers.pop()()
         loaded: list[Packed] = []
         used = 0
-        for entry in pickle.loads(parcel.data):
+        for entry in pickle.loads(pickles):
             data, count = entry or (b"", 0)
             loaded.append(Packed(data, buffers[used : used + count]))
             used += count

@@ -478,11 +478,86 @@ def test_one_array_in_many_calls_is_laid_down_once_and_shared_by_none(ends: Ends
     assert (second == 0).all()
 
 
+class Made:
+    """Makes an array of itself whenever it is pickled."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __reduce__(self) -> Any:
+        return Made.of, (np.full(LARGE, self.number),)
+
+    @classmethod
+    def of(cls, array: Any) -> Made:
+        return cls(int(array[0]))
+
+
 def test_two_parts_of_one_array_are_two(ends: Ends) -> None:
     array = np.arange(LARGE * 2.0)
     _, [one, two], _ = ends.items([array[:LARGE], array[LARGE:]], "values", take=True)
     assert np.array_equal(one, array[:LARGE])
     assert np.array_equal(two, array[LARGE:])
+
+
+def test_arrays_that_are_made_while_they_are_pickled_are_not_taken_for_each_other(ends: Ends) -> None:
+    """They come one after the other at the same place in memory."""
+    layer = ends.here.layer()
+    parcels = []
+    for number in range(20):
+        form, parcel, frames, _ = ends.here.pack_items([Made(number)], "column", lambda i, e: e, layer.share)
+        parcels.append((form, parcel, frames))
+    layer.close()
+    made = [ends.there.unpack_items(*packed)[0].load().number for packed in parcels]
+    assert made == list(range(20))
+    for _, parcel, _ in parcels:
+        ends.here.discard(parcel)
+    assert ends.shelf == []
+
+
+LARGE_VALUES = {
+    "bytes": b"x" * THRESHOLD,
+    "a bytearray": bytearray(THRESHOLD),
+    "text": "é" * THRESHOLD,
+    "a list of numbers": [x / 7 for x in range(THRESHOLD // 4)],
+    "a list with an array": [*range(THRESHOLD), np.arange(LARGE * 1.0).tolist()],
+}
+
+
+@pytest.mark.parametrize("value", LARGE_VALUES.values(), ids=LARGE_VALUES)
+@pytest.mark.parametrize("shelf", [True, False])
+def test_large_values_of_all_kinds_do_not_travel_through_the_broker(value: Any, shelf: bool, ends: Ends) -> None:
+    if not shelf:
+        ends = Ends(Path("/nowhere"))
+    parcel, frames = ends.here.pack(value)
+    assert (len(parcel.data), bool(frames)) == (0, not shelf), "it need not look into what it passes on"
+    assert ends.there.unpack(parcel, frames) == value
+    ends.here.discard(parcel)
+    for items, form in ([value], "column"), ([(value, 1)], "rows"), ([value, None], "values"):
+        for take in (True, False):
+            form, parcel, frames, errors = ends.here.pack_items(items, form, lambda i, e: e)
+            assert (len(parcel.data), bool(frames), errors) == (0, not shelf, {})
+            received = ends.there.unpack_items(form, parcel, frames, take)
+            assert [x.load() if isinstance(x, Packed) else x for x in received] == items
+            if not take:
+                ends.here.discard(parcel)
+            form = form.rstrip("+")
+    assert not shelf or ends.shelf == []
+
+
+def test_large_data_with_arrays_comes_back_with_them(ends: Ends) -> None:
+    value = {"text": "x" * THRESHOLD, "large": np.arange(LARGE * 1.0), "small": np.arange(1000.0)}
+    for how in ({}, {"take": True}, {"writable": False}):
+        found = ends.travel(value, **how)
+        assert found["text"] == value["text"]
+        assert np.array_equal(found["large"], value["large"])
+        assert np.array_equal(found["small"], value["small"])
+
+
+def test_a_function_over_much_text_lays_it_on_the_shelf(ends: Ends) -> None:
+    text = "x" * THRESHOLD
+    packed = ends.here.pack_function(lambda: len(text))
+    assert len(packed.parcel.data) == 0
+    assert ends.there.unpack_function(packed.parcel, packed.frames)() == THRESHOLD
 
 
 def test_results_are_taken_off_the_shelf_by_who_unpacks_them(ends: Ends) -> None:

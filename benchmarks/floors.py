@@ -1,0 +1,170 @@
+"""What this machine allows: the same steps without a pool around them, a measure for what any pool can reach.
+
+    python -m benchmarks.floors
+
+A task that goes to another process wakes it and is waited for; workers have to import what they run with; arrays
+have to be written to shared memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import scoop
+from benchmarks.tasks import tree, zeros
+from scoop import futures, shared
+
+MEGABYTES = 200
+
+
+def seconds(work: Callable[[], object], repeat: int = 5) -> float:
+    """The median of so many runs."""
+    took = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began)
+    return median(took)
+
+
+def start_of_python(code: str) -> float:
+    """Seconds that a new interpreter takes to run this."""
+    return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
+
+
+def round_trip(between: int = 1, repeat: int = 2000) -> float:
+    """Seconds for a byte to another process and back, with so many processes on the way, each of which sleeps
+    until it comes."""
+    pairs = [socket.socketpair() for _ in range(between + 1)]
+    children = []
+    for place in range(between + 1):
+        child = os.fork()
+        if not child:
+            back = pairs[place][1]
+            further = pairs[place + 1][0] if place < between else None
+            for near, far in pairs:
+                for end in (near, far):
+                    if end not in (back, further):
+                        end.close()
+            while data := back.recv(1):
+                if further:
+                    further.sendall(data)
+                    data = further.recv(1)
+                back.sendall(data)
+            os._exit(0)
+        children.append(child)
+    for near, far in pairs[1:]:
+        near.close()
+        far.close()
+    mine, other = pairs[0]
+    other.close()
+
+    def once() -> None:
+        mine.sendall(b"x")
+        mine.recv(1)
+
+    took = seconds(once, repeat)
+    mine.close()
+    for child in children:
+        os.waitpid(child, 0)
+    return took
+
+
+class Call:
+    """A future that calls when it is asked: the least that a tree of tasks can be made of."""
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function = function
+        self.args = args
+
+    def result(self) -> Any:
+        return self.function(*self.args)
+
+
+def bare_tree(depth: int) -> int:
+    """As `tasks.tree`, with nothing behind it."""
+    if depth == 0:
+        return 1
+    left, right = (Call(bare_tree, (depth - 1,)) for _ in range(2))
+    return 1 + int(left.result()) + int(right.result())
+
+
+def trees(depth: int = 12) -> tuple[float, float]:
+    """Seconds a task, on one worker: of a tree of tasks, and of one with nothing behind it. The best of many."""
+
+    def by_turns() -> tuple[float, float]:
+        best = [1.0, 1.0]
+        for _ in range(40):
+            for place, function in enumerate((tree, bare_tree)):
+                began = time.perf_counter()
+                count = function(depth)
+                best[place] = min(best[place], (time.perf_counter() - began) / count)
+        return best[0], best[1]
+
+    with scoop.start(1):
+        ours, bare = futures.submit(by_turns).result()
+    return ours, bare
+
+
+def writing(size: int = MEGABYTES * 10**6) -> float:
+    """Seconds to write so many bytes to shared memory."""
+    data = memoryview(bytearray(os.urandom(10**6)) * (size // 10**6))
+
+    def write() -> None:
+        with tempfile.TemporaryFile(dir="/dev/shm", buffering=0) as file:
+            left = data
+            while left:
+                left = left[file.write(left) or 0 :]
+
+    return seconds(write)
+
+
+def sharing(size: int = MEGABYTES * 10**6) -> float:
+    """Seconds until two workers have looked into a constant array of so many bytes."""
+    array = zeros(size // 8) + 1.0  # so that it has memory of its own
+
+    def look(_: int) -> int:
+        return len(shared.getConst("array"))
+
+    def share() -> None:
+        shared.setConst(array=array)
+        list(futures.map(look, range(2)))
+
+    took = []
+    for _ in range(3):
+        with scoop.start(2):
+            took.append(seconds(share, 1))
+    return median(took)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.floors", description=__doc__)
+    parser.parse_args()
+    print(f"a new interpreter                          {start_of_python('pass') * 1e3:8.0f} ms")
+    modules = start_of_python("import scoop_core.forkserver")
+    print(f"... that imports what a worker runs with   {modules * 1e3:8.0f} ms")
+    print(f"a byte to another process and back         {round_trip(0) * 1e6:8.0f} µs")
+    print(f"... by way of a third one                  {round_trip(1) * 1e6:8.0f} µs")
+    with scoop.start(2):
+        ours = seconds(lambda: futures.submit(abs, 1).result(), 2000)
+    print(f"a task by way of the broker                {ours * 1e6:8.0f} µs")
+    print(f"{MEGABYTES} MB written to shared memory            {writing() * 1e3:8.0f} ms")
+    print(f"{MEGABYTES} MB shared with two workers             {sharing() * 1e3:8.0f} ms")
+    ours, bare = trees()
+    print(f"a tree of calls with nothing behind, a call{bare * 1e6:8.2f} µs")
+    print(f"a tree of tasks on one worker, a task      {ours * 1e6:8.2f} µs")
+
+
+if __name__ == "__main__":
+    main()
