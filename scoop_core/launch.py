@@ -15,7 +15,9 @@ import msgspec
 from scoop_core import files
 from scoop_core.config import STOP_GRACE, Connection, Launch
 from scoop_core.errors import StartFailed
+from scoop_core.hosts import default_workers
 from scoop_core.link import new_secrets
+from scoop_core.threads import thread_limits
 
 #: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
 START_SECONDS = 30.0
@@ -53,6 +55,11 @@ def launch(
     keys, server_secret = new_secrets() if tcp else (None, None)
     address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
     connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
+    limits = thread_limits(n, default_workers(), os.environ)
+    # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
+    # more threads than one it would start them where all processes are forked.
+    if "numpy" in sys.modules and limits["OPENBLAS_NUM_THREADS"] == "1":
+        preload = ["numpy", *preload]
     out = [] if forward else [os.dup(1)]
     order = Launch(
         connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
@@ -68,6 +75,7 @@ def launch(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=out,
+        env={**os.environ, **limits},
         start_new_session=True,
     )
     for fd in out:

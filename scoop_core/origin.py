@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,8 +13,10 @@ from scoop_core.calls import ProgramInterrupted
 from scoop_core.config import Connection
 from scoop_core.current import current
 from scoop_core.fibers import Fiber
+from scoop_core.hosts import default_workers
 from scoop_core.launch import launch, reap
 from scoop_core.program import Program
+from scoop_core.threads import thread_limits
 from scoop_core.worker import Worker
 
 
@@ -106,6 +109,7 @@ def run_program(
     """
     sys.argv = [program.path if program.module else program.target, *arguments]
     program.prepare()
+    os.environ.update(thread_limits(n, default_workers(), os.environ))  # this process is one of the workers
     connection, process = launch(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
         first=1, nice=nice,

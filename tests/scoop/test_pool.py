@@ -23,6 +23,7 @@ from scoop_core import messages as m
 from scoop_core.current import current
 from scoop_core.files import read_connection
 from scoop_core.hosts import default_workers
+from scoop_core.threads import VARIABLES
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
 from tests.scoop.running import run, running
@@ -123,6 +124,28 @@ def test_a_negative_size_is_refused(new_pool: PoolFactory) -> None:
 def test_modules_can_be_preloaded(new_pool: PoolFactory) -> None:
     new_pool(1, preload=["json.tool"])
     assert futures.submit(lambda: "json.tool" in __import__("sys").modules).result()
+
+
+def test_numpy_is_preloaded_if_the_program_has_it(new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    new_pool(1)
+    assert futures.submit(lambda: "numpy" in __import__("sys").modules).result()
+
+
+def test_libraries_of_all_workers_together_start_a_thread_for_each_cpu(
+    new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    cpus = default_workers()
+    new_pool(cpus)
+
+    def seen(_: int) -> tuple[str, ...]:
+        return tuple(os.environ[name] for name in VARIABLES)
+
+    expected = tuple("7" if name == "MKL_NUM_THREADS" else "1" for name in VARIABLES)
+    assert set(futures.map(seen, range(10))) == {expected}
 
 
 def test_a_start_that_fails_says_so_and_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
