@@ -30,6 +30,7 @@ from scoop_core.errors import (
     ScoopError,
     StartFailed,
     TaskFailed,
+    TaskTimeout,
     WorkerLost,
 )
 from scoop_core.pool import Pool, connect, pools
@@ -48,6 +49,7 @@ __all__ = [
     "ScoopError",
     "StartFailed",
     "TaskFailed",
+    "TaskTimeout",
     "WorkerLost",
     "connect",
     "futures",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scoop.futures import engine
+from scoop.engine import engine
 from scoop_core.errors import NotStarted
 
 __all__ = ["getConst", "get_const", "setConst", "set_const"]

@@ -80,13 +80,14 @@ class Endings:
 
     def cancel(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
         """Tasks [lo, hi) are not wanted any more: those that wait go at once, those that run are interrupted."""
-        self._cancel_waiting(job, lo, hi, now, tell)
+        self.cancel_waiting(job, lo, hi, now, tell)
         for worker in self._ledger.workers.values():
             for piece in worker.pieces():
                 if piece.job is job:
                     self._interrupt(worker, piece, max(lo, piece.lo), min(hi, piece.hi), now, tell)
 
-    def _cancel_waiting(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+    def cancel_waiting(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+        """Tasks [lo, hi) are not wanted any more, as far as they wait."""
         kept: deque[Span] = deque()
         for span in job.waiting:
             a, b = max(lo, span.lo), min(hi, span.hi)
@@ -110,9 +111,20 @@ class Endings:
             if tell:
                 self._ledger.tell(piece.job, m.Cancel(piece.job.number, a, b))
 
-    def cancelled(self, job: Job, lo: int, hi: int, now: float) -> None:
-        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled."""
-        self._ledger.tree.cancelled(job.spec, hi - lo, now)
+    def overdue(self, worker: Worker, piece: Piece, now: float) -> None:
+        """The piece's only task has run for longer than it may."""
+        if piece.late or piece.cancelled:
+            return
+        piece.late = True
+        job, spec = piece.job, piece.job.spec
+        self._interrupt(worker, piece, piece.lo, piece.hi, now, tell=False)
+        self._ledger.tell(job, m.TimedOut(job.number, piece.lo, spec.name, spec.limit))
+        self._ledger.tree.done(spec, 0, [f"TaskTimeout: over {spec.limit:g} s"], spec.limit, spec.limit, now)
+
+    def cancelled(self, job: Job, lo: int, hi: int, now: float, late: bool = False) -> None:
+        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled (`late`: and counted as such before)."""
+        if not late:
+            self._ledger.tree.cancelled(job.spec, hi - lo, now)
         while lo < hi:
             end = min(hi, job.chunk(lo).hi)
             self.strike(job, lo, end)

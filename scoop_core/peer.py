@@ -185,6 +185,29 @@ class Peer(ABC):
         self._check()
         return self._answers.pop(number, None)
 
+    @property
+    def in_task(self) -> bool:
+        """Whether it is a task that asks."""
+        return False
+
+    def attend(self, waiter: Any, future: Future) -> None:  # noqa: B027 (nothing to do but in tasks)
+        """`waiter`, of the standard library, will wait for this future (and for others, if it comes again)."""
+
+    def forgo(self, futures: Iterable[Future], jobs: Iterable[MapJob]) -> None:
+        """Cancel those of these tasks that no worker has been given."""
+        self.owner.flush()
+        for future in futures:
+            if future._job is not None:
+                future._job.cancel(future._index, future._index + 1, gently=True)
+        for job in jobs:
+            if job.number >= 0:
+                job.cancel(0, job.sent, gently=True)
+        self.link.flush()
+
+    @abstractmethod
+    def wait_for_job(self, job: MapJob) -> None:
+        """Wait until all that was submitted of a map is over."""
+
     def is_running(self, future: Future) -> bool:
         """Whether a worker has the task (see `Future.running`)."""
         if future._index < 0:

@@ -35,8 +35,9 @@ class Reports:
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._account(worker, message.busy, message.cpu)
-        lines = [failure.line for failure in message.failures]
-        ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
+        if not piece.late:
+            lines = [failure.line for failure in message.failures]
+            ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
@@ -57,6 +58,14 @@ class Reports:
         self._dealer.take_back(worker, piece, message.lo, now)
         self._dealer.deal(now)
         self._dealer.feed(worker, now)
+
+    def overdue(self, peer: str, message: m.Overdue, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if worker and piece and piece.job.spec.limit and piece.hi == piece.lo + 1:
+            self._endings.overdue(worker, piece, now)
+        else:  # as a rule it is over meanwhile
+            self._ledger.strange += piece is not None
 
     def shared(self, peer: str, message: m.Shared, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(peer)
