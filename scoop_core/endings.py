@@ -12,6 +12,11 @@ from scoop_core.ledger import Death, Job, Ledger, Piece, Span, Worker
 SPARE_FUNCTIONS = 32
 
 
+def late_line(spec: m.Spec) -> str:
+    """What the tree of tasks shows of a task that ran longer than it may."""
+    return f"TaskTimeout: over {spec.limit:g} s"
+
+
 class Endings:
     """Strikes tasks out of the ledger, and tells their owners."""
 
@@ -119,12 +124,14 @@ class Endings:
         job, spec = piece.job, piece.job.spec
         self._interrupt(worker, piece, piece.lo, piece.hi, now, tell=False)
         self._ledger.tell(job, m.TimedOut(job.number, piece.lo, spec.name, spec.limit))
-        self._ledger.tree.done(spec, 0, [f"TaskTimeout: over {spec.limit:g} s"], spec.limit, spec.limit, now)
 
     def cancelled(self, job: Job, lo: int, hi: int, now: float, late: bool = False) -> None:
-        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled (`late`: and counted as such before)."""
-        if not late:
-            self._ledger.tree.cancelled(job.spec, hi - lo, now)
+        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled, or (`late`) ran longer than they may."""
+        tree, spec = self._ledger.tree, job.spec
+        if late:
+            tree.done(spec, 0, [late_line(spec)], spec.limit, spec.limit, now)
+        else:
+            tree.cancelled(spec, hi - lo, now)
         while lo < hi:
             end = min(hi, job.chunk(lo).hi)
             self.strike(job, lo, end)

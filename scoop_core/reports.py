@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
-from scoop_core.endings import Endings
+from scoop_core.endings import Endings, late_line
 from scoop_core.ledger import Ledger, Worker
 
 
@@ -35,9 +35,8 @@ class Reports:
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._account(worker, message.busy, message.cpu)
-        if not piece.late:
-            lines = [failure.line for failure in message.failures]
-            ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
+        lines = [late_line(job.spec)] if piece.late else [failure.line for failure in message.failures]
+        ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)

@@ -81,8 +81,9 @@ def test_in_a_map_each_task_has_its_own_time(pool: scoop.Pool) -> None:
     assert found == [0.0, LIMIT, 0.01, LIMIT, 0.02]
     with pytest.raises(StopIteration):
         next(results)
+    eventually(lambda: groups(pool)["nap"]["failed"] == 2)  # when they have let go
     group = groups(pool)["nap"]
-    assert (group["done"], group["failed"], group["cancelled"]) == (3, 2, 0)
+    assert (group["done"], group["cancelled"]) == (3, 0)
     assert group["errors"] == [f"TaskTimeout: over {LIMIT} s"]
 
 
