@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from functools import partial
 from typing import Any, Protocol
 
-from scoop_core.errors import BrokerLost
+from scoop_core.errors import BrokerLost, NotPicklable
 from scoop_core.messages import Failure, Frames, Parcel
 from scoop_core.payload import Packed, Packer, unpack_error
 
@@ -29,6 +30,9 @@ class Engine(Protocol):
 
     def is_running(self, future: Future) -> bool:
         """Whether some worker has begun the task."""
+
+    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
+        """Call a function with a future that is just over, in the process that has run its task."""
 
 
 class Batch:
@@ -237,6 +241,36 @@ class Future(StandardFuture[Any]):
     def running(self) -> bool:
         return self._state not in _OVER and self._engine.is_running(self)
 
+    def add_done_callback(
+        self, fn: Callable[[Any], Any], inCallbackType: str = "standard", inCallbackGroup: str | None = None
+    ) -> None:
+        """Call a function with this future once it is over; at once, if it is already.
+
+        Args:
+            fn: called in the order in which they were added. What it raises is logged.
+            inCallbackType: ``"standard"`` calls it in this process, ``"universal"`` in the one that runs the task; it
+                must be picklable then, and gets a copy of the future.
+            inCallbackGroup: has no effect; the original had it.
+
+        Raises:
+            ValueError: there is no such type.
+        """
+        if inCallbackType not in ("standard", "universal"):
+            raise ValueError(f"inCallbackType can't be {inCallbackType!r}")
+        if inCallbackType == "universal" and not self.done():
+            fn = partial(self._engine.call_back, fn)
+        super().add_done_callback(fn)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a future that is over it travels, with its outcome."""
+        if not self.done():
+            raise NotPicklable("a future can be sent once it is over; before that, send what it is made from")
+        if self.cancelled():
+            return _over, (self._state, None, None, None)
+        error = self.exception()
+        cause = None if error is None else error.__cause__
+        return _over, (self._state, None if error else self.result(), error, cause)
+
     def _when_over(self, wake: Callable[[], None]) -> None:
         """Call `wake` once it is over; now, if it is already. It may be called twice."""
         if self._parked is None:
@@ -287,3 +321,12 @@ class Future(StandardFuture[Any]):
                     waiter.add_result(self)
             self._condition.notify_all()
         self._invoke_callbacks()  # type: ignore[attr-defined]
+
+
+def _over(state: str, result: Any, error: BaseException | None, cause: BaseException | None) -> Future:
+    """A copy of a future that is over somewhere else."""
+    future = Future.__new__(Future)  # it needs no engine any more
+    future._state, future._result, future._exception = state, result, error
+    if error is not None:
+        error.__cause__ = cause
+    return future

@@ -115,6 +115,7 @@ class Result(Header, tag="result"):
     form: str
     parcel: Parcel
     failures: tuple[Failure, ...] = ()
+    worker: str = ""  # who has run them
 
 
 class Lost(Header, tag="lost"):

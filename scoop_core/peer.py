@@ -29,6 +29,10 @@ DEFAULT = Options()
 class Peer(ABC):
     """One process that uses a pool.
 
+    Attributes:
+        for_people: whether people can interrupt this process, for it is a root.
+        came_from: the worker that has run the tasks whose outcomes are being handled; else an empty string.
+
     Args:
         connection: the pool.
         name: of this process in it.
@@ -36,6 +40,9 @@ class Peer(ABC):
         lifeline: a descriptor whose end means the end of the pool.
         shielded: see `Link`.
     """
+
+    for_people = True
+    came_from = ""
 
     def __init__(
         self,
@@ -48,6 +55,7 @@ class Peer(ABC):
         self.connection = connection
         self.name = name
         self.size = 1
+        self.program = program
         self.packer = Packer(Shelf(connection.shelf, name), program)
         self.owner = Owner(name, self._post, self.packer)
         self.lost: BaseException | None = None
@@ -191,11 +199,23 @@ class Peer(ABC):
             return False
         return bool(self.ask("running", job=future._job.number, index=future._index))
 
+    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
+        """Call a function with a future that is just over, in the process that has run its task."""
+        worker = self.came_from if future._index >= 0 else ""
+        if worker in ("", self.name):
+            function(future)
+        else:
+            self.submit(function, (future,), {}, Options(retries=0, worker=worker))
+
     # ---- what comes --------------------------------------------------------------------------------------------
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         """Take any message; by the thread that has its turn."""
-        if self.owner.handle(message, frames):
+        outer = self.came_from  # a callback may wait, and have further messages handled
+        self.came_from = message.worker if isinstance(message, m.Result) else ""
+        handled = self.owner.handle(message, frames)
+        self.came_from = outer
+        if handled:
             return
         if isinstance(message, m.Constant):
             self._constants[message.name] = (message.parcel, frames)

@@ -8,6 +8,7 @@ one mutable object is in reach, nothing can be proved, and the function is pickl
 
 from __future__ import annotations
 
+import copyreg
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -26,6 +27,19 @@ def is_importable(obj: Any) -> bool:
     for part in getattr(obj, "__qualname__", "").split("."):
         found = getattr(found, part, _ABSENT)
     return found is obj
+
+
+def made_classes(module: ModuleType) -> list[type]:
+    """Classes that something has put into a module after its import, such as deap's `creator.create`.
+
+    To import the module elsewhere doesn't bring them. Their metaclass gives them away: it has registered with
+    `copyreg` how its classes are made again.
+    """
+    metaclasses = tuple(kind for kind in copyreg.dispatch_table if isinstance(kind, type) and issubclass(kind, type))
+    if not metaclasses:
+        return []
+    found = [value for value in list(vars(module).values()) if isinstance(value, metaclasses)]
+    return [cls for cls in found if cls.__module__ == module.__name__]
 
 
 class Proof:
@@ -68,7 +82,7 @@ def _reach(value: Any, proof: Proof, seen: set[int]) -> bool:
     if isinstance(value, BuiltinFunctionType):  # of a module, or a method of an object, which may change
         return value.__self__ is None or isinstance(value.__self__, ModuleType)
     if isinstance(value, ModuleType):
-        return sys.modules.get(value.__name__) is value
+        return sys.modules.get(value.__name__) is value and not made_classes(value)
     if kind in (tuple, frozenset):
         return all(_reach(item, proof, seen) for item in value)
     if isinstance(value, type):
