@@ -15,7 +15,8 @@ from scoop.fallbacks import NotStartedProperly
 creator.create("Fitness", base.Fitness, weights=(1.0,))
 creator.create("Individual", list, fitness=creator.Fitness)
 
-AT_IMPORT = SimpleNamespace(worker=scoop.worker, origin=scoop.IS_ORIGIN, running=scoop.IS_RUNNING, size=scoop.SIZE)
+KIND = creator.Individual
+AT_IMPORT = SimpleNamespace(worker=scoop.worker, origin=scoop.IS_ORIGIN, size=scoop.SIZE)
 
 
 def square(x):
@@ -36,21 +37,13 @@ def fail(error):
 
 def one_more(individual):
     """As DEAP's operators do: made anew from the name in `creator`, and from the class of the argument."""
-    return (
-        type(individual)(individual),
-        creator.Individual([*individual, 1]),
-        isinstance(individual, creator.Individual),
-    )
+    known = type(individual) is KIND is creator.Individual
+    return type(individual)(individual), creator.Individual([*individual, 1]), known
 
 
 def places(_):
-    return (
-        __name__,
-        AT_IMPORT.worker == scoop.worker,
-        AT_IMPORT.origin == scoop.IS_ORIGIN,
-        scoop.IS_RUNNING,
-        scoop.SIZE,
-    )
+    same = AT_IMPORT == SimpleNamespace(worker=scoop.worker, origin=scoop.IS_ORIGIN, size=scoop.SIZE)
+    return __name__, same, scoop.IS_RUNNING, scoop.SIZE
 
 
 def call_constant(x):
