@@ -44,7 +44,7 @@ def test_a_program_of_the_original(n: int, tmp_path: Path) -> None:
     names = set(re.findall(r"'(\w+)', True, True, (\d)\)", parts[6]))
     assert names <= {("__main__", str(n)), ("__scoop_main__", str(n))} and names, parts[6]
     assert parts[6].endswith("; (True, False, 'original.py', False); (True, True)")
-    assert parts[7] == "classes; False"
+    assert parts[7] == f"classes; {n}"
 
 
 def test_without_a_pool_map_is_serial_and_all_else_says_so() -> None:

@@ -3,6 +3,7 @@
 import itertools
 import operator
 import os
+import time
 from functools import partial, reduce
 from types import SimpleNamespace
 
@@ -37,12 +38,13 @@ def fail(error):
 
 def one_more(individual):
     """As DEAP's operators do: made anew from the name in `creator`, and from the class of the argument."""
+    time.sleep(0.005)
     known = type(individual) is KIND is creator.Individual
-    return type(individual)(individual), creator.Individual([*individual, 1]), known
+    return type(individual)(individual), creator.Individual([*individual, 1]), known, scoop.worker
 
 
 def places(_):
-    same = AT_IMPORT == SimpleNamespace(worker=scoop.worker, origin=scoop.IS_ORIGIN, size=scoop.SIZE)
+    same = SimpleNamespace(worker=scoop.worker, origin=scoop.IS_ORIGIN, size=scoop.SIZE) == AT_IMPORT
     return __name__, same, scoop.IS_RUNNING, scoop.SIZE
 
 
@@ -118,9 +120,11 @@ def surroundings():
 def classes():
     """Those of `creator` are the same here and there."""
     first = creator.Individual
-    for copy, made, known in futures.map(one_more, [first([0])] * 20):
+    workers = set()
+    for copy, made, known, worker in futures.map(one_more, [first([0])] * 60):
         assert type(copy) is type(made) is first is creator.Individual and known
-    yield creator.Individual([1]).fitness.valid
+        workers.add(worker)
+    yield len(workers)
 
 
 if __name__ == "__main__":
