@@ -1,4 +1,4 @@
-"""The smallest map: a task for each worker and a bit more, in the order of their arguments.
+"""The smallest map: six tasks, and their results in the order of the arguments.
 
 Run it with `python -m scoop -n 4 examples/hello.py`.
 """
