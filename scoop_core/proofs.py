@@ -29,17 +29,14 @@ def is_importable(obj: Any) -> bool:
     return found is obj
 
 
-def made_classes(module: ModuleType) -> list[type]:
-    """Classes that something has put into a module after its import, such as deap's `creator.create`.
+def metaclasses(module: ModuleType) -> tuple[type, ...]:
+    """Those of a module that make classes at run time, such as deap's `creator`.
 
-    To import the module elsewhere doesn't bring them. Their metaclass gives them away: it has registered with
-    `copyreg` how its classes are made again.
+    To import the module elsewhere doesn't bring these classes. What gives them away: the module has registered with
+    `copyreg` how they are made again.
     """
-    metaclasses = tuple(kind for kind in copyreg.dispatch_table if isinstance(kind, type) and issubclass(kind, type))
-    if not metaclasses:
-        return []
-    found = [value for value in list(vars(module).values()) if isinstance(value, metaclasses)]
-    return [cls for cls in found if cls.__module__ == module.__name__]
+    kinds = [kind for kind in list(copyreg.dispatch_table) if isinstance(kind, type) and issubclass(kind, type)]
+    return tuple(kind for kind in kinds if kind.__module__ == module.__name__)
 
 
 class Proof:
@@ -82,7 +79,7 @@ def _reach(value: Any, proof: Proof, seen: set[int]) -> bool:
     if isinstance(value, BuiltinFunctionType):  # of a module, or a method of an object, which may change
         return value.__self__ is None or isinstance(value.__self__, ModuleType)
     if isinstance(value, ModuleType):
-        return sys.modules.get(value.__name__) is value and not made_classes(value)
+        return sys.modules.get(value.__name__) is value and not metaclasses(value)
     if kind in (tuple, frozenset):
         return all(_reach(item, proof, seen) for item in value)
     if isinstance(value, type):

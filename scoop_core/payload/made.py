@@ -29,9 +29,10 @@ def reduce_class(cls: type) -> Any:
     return _make, (key, cls.__module__, cls.__name__, *recipe)
 
 
-def reduce_module(module: ModuleType, classes: list[type]) -> Any:
+def reduce_module(module: ModuleType, metaclasses: tuple[type, ...]) -> Any:
     """How to pickle a module that has such classes: it is imported, and gets them."""
-    return _equip, (module.__name__, classes)
+    found = [value for value in list(vars(module).values()) if isinstance(value, metaclasses)]
+    return _equip, (module.__name__, [cls for cls in found if cls.__module__ == module.__name__])
 
 
 def _recipe(cls: Any) -> Any:

@@ -15,7 +15,7 @@ import cloudpickle
 
 from scoop_core.payload.made import reduce_class, reduce_module
 from scoop_core.program import Program
-from scoop_core.proofs import is_importable, made_classes
+from scoop_core.proofs import is_importable, metaclasses
 
 #: Values of these types pickle and unpickle without fail, and can't change.
 SIMPLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -38,8 +38,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 self.files.add(obj.__code__.co_filename)
             elif type(obj) in copyreg.dispatch_table:
                 return reduce_class(obj)
-        elif isinstance(obj, ModuleType) and sys.modules.get(obj.__name__) is obj and (made := made_classes(obj)):
-            return reduce_module(obj, made)
+        elif isinstance(obj, ModuleType) and sys.modules.get(obj.__name__) is obj and (kinds := metaclasses(obj)):
+            return reduce_module(obj, kinds)
         elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
             return _cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)

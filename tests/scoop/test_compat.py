@@ -361,6 +361,33 @@ def test_a_class_that_a_notebook_makes_again_is_used_by_the_next_call(
     assert [tag for *_, tag in futures.map(cells.aged, born)] == ["two"] * 4
 
 
+def test_a_function_that_was_tried_before_its_class_was_made(pool: Pool, cells: Cells, evolution: None) -> None:
+    cells("""
+        def late(_):
+            return creator.Late([1])
+        """)
+    with pytest.raises(AttributeError, match="Late"):
+        list(futures.map(cells.late, range(2)))
+    cells('creator.create("Late", list, fitness=creator.Fit)')
+    assert {type(one) for one in futures.map(cells.late, range(2))} == {cells.creator.Late}
+
+
+@pytest.mark.parametrize("how", ["numpy.ndarray", "array.array, typecode='b'", "set"])
+def test_classes_with_bases_of_all_kinds(pool: Pool, cells: Cells, evolution: None, how: str) -> None:
+    cells(f"""
+        import array, numpy
+        creator.create("Group", {how}, fitness=creator.Fit)
+
+        def back(group):
+            group.fitness.values = (len(group),)
+            return group
+        """)
+    group = cells.creator.Group([1, 2, 3])
+    for there in futures.map(cells.back, [group] * 4):
+        assert type(there) is cells.creator.Group and list(there) == [1, 2, 3]
+        assert there.fitness.values == (3,) and not group.fitness.valid
+
+
 def test_a_class_that_only_the_root_makes(tmp_path: Path) -> None:
     program = """
 from deap import base, creator
