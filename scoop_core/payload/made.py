@@ -32,7 +32,7 @@ def reduce_class(cls: type) -> Any:
 def reduce_module(module: ModuleType, metaclasses: tuple[type, ...]) -> Any:
     """How to pickle a module that has such classes: it is imported, and gets them."""
     found = [value for value in list(vars(module).values()) if isinstance(value, metaclasses)]
-    return _equip, (module.__name__, [cls for cls in found if cls.__module__ == module.__name__])
+    return _equipped, (module.__name__, [cls for cls in found if cls.__module__ == module.__name__])
 
 
 def _recipe(cls: Any) -> Any:
@@ -58,8 +58,5 @@ def _same(one: Any, other: Any) -> bool:
         return False
 
 
-def _equip(name: str, classes: list[type]) -> ModuleType:
-    module = import_module(name)
-    for cls in classes:
-        setattr(module, cls.__name__, cls)
-    return module
+def _equipped(name: str, classes: list[type]) -> ModuleType:
+    return import_module(name)  # the classes are in it: whoever makes one puts it there

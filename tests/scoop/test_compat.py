@@ -359,8 +359,6 @@ def test_a_class_that_a_notebook_makes_again_is_used_by_the_next_call(
     born = list(futures.map(cells.born, range(4)))
     assert {type(child) for child in born} == {two} and {child.tag for child in born} == {"two"}
     assert [tag for *_, tag in futures.map(cells.aged, born)] == ["two"] * 4
-    cells.creator.Being = one
-    assert {type(child) for child in futures.map(cells.born, range(4))} == {one}
 
 
 def test_a_function_that_was_tried_before_its_class_was_made(pool: Pool, cells: Cells, evolution: None) -> None:
