@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from builtins import TimeoutError
 from concurrent.futures import CancelledError
 
 from scoop_core.future import Future
 
 __all__ = ["CallbackType", "CancelledError", "Future", "TimeoutError"]
-
-TimeoutError = TimeoutError
 
 
 class CallbackType:

@@ -37,6 +37,7 @@ def make_logger() -> logging.Logger:
     if not logger.handlers:
         handler = _Console()
         handler.setFormatter(logging.Formatter(FORMAT))
+        handler.addFilter(_name_worker)  # for records of child loggers
         logger.addHandler(handler)
-        logger.addFilter(_name_worker)
+        logger.addFilter(_name_worker)  # for handlers of others
     return logger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -205,7 +206,8 @@ class Peer(ABC):
         if worker in ("", self.name):
             function(future)
         else:
-            self.submit(function, (future,), {}, Options(retries=0, worker=worker))
+            call = self.submit(function, (future,), {}, Options(retries=0, worker=worker))
+            call.add_done_callback(_log_failure)
 
     # ---- what comes --------------------------------------------------------------------------------------------
 
@@ -267,3 +269,10 @@ class Peer(ABC):
         if self.owner.dirty:
             self.owner.flush()
         return None
+
+
+def _log_failure(call: Future) -> None:
+    """Log why a callback failed in another process, as the standard library does for those in this one."""
+    error = None if call.cancelled() else call.exception()
+    if error is not None and not isinstance(error, BrokerLost):
+        logging.getLogger("concurrent.futures").error("a callback has failed", exc_info=error)

@@ -7,12 +7,12 @@ makes it once. What a worker has made itself, by importing the program, it recog
 from __future__ import annotations
 
 import copyreg
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 _keys: WeakKeyDictionary[type, str] = WeakKeyDictionary()
@@ -24,7 +24,7 @@ def reduce_class(cls: type) -> Any:
     recipe = _recipe(cls)
     if type(recipe) is not tuple or len(recipe) != 2:
         return NotImplemented
-    key = _keys.setdefault(cls, uuid4().hex)
+    key = _keys.setdefault(cls, os.urandom(16).hex())
     _classes[key] = cls
     return _make, (key, cls.__module__, cls.__name__, *recipe)
 

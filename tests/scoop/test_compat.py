@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -131,6 +132,21 @@ def test_universal_callbacks_run_where_the_task_ran(pool: Pool, tmp_path: Path, 
     assert future.done() and len(noted(tmp_path)) == 1
 
 
+@pytest.mark.parametrize(
+    ("callback", "said"),
+    [(lambda future: 1 / 0, "ZeroDivisionError"), (threading.Lock().locked, "NotPicklable")],
+    ids=["raises", "does not travel"],
+)
+def test_a_universal_callback_that_fails_is_logged(
+    pool: Pool, tmp_path: Path, caplog: pytest.LogCaptureFixture, callback: Callable[[Any], Any], said: str
+) -> None:
+    future = futures.submit(tasks.hold, tmp_path)
+    future.add_done_callback(callback, "universal")
+    (tmp_path / "go").touch()
+    future.result(10)
+    eventually(lambda: said in caplog.text)
+
+
 def test_universal_callbacks_of_tasks_of_a_task(any_pool: Pool, tmp_path: Path) -> None:
     def parent() -> list[int]:
         children = [futures.submit(tasks.pid, number) for number in range(20)]
@@ -230,6 +246,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         logging.basicConfig(format="mine %(worker)s %(message)s")
         scoop.logger.warning("once")
+    else:
+        scoop.logger.getChild("part").warning("from a part")
 """
     (tmp_path / "diary.py").write_text(program)
     done = run("-m", "scoop", "-n", "1", tmp_path / "diary.py")
@@ -237,7 +255,8 @@ if __name__ == "__main__":
     stamp = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]"
     assert re.fullmatch(stamp + r" diary \(w0\) INFO imported", first), done.stderr
     assert re.fullmatch(stamp + r" diary \(w0\) ERROR no chance", second), done.stderr
-    assert trace[0].startswith("Traceback") and trace[-1] == "ZeroDivisionError: division by zero"
+    assert trace[0].startswith("Traceback") and trace[-2] == "ZeroDivisionError: division by zero"
+    assert re.fullmatch(stamp + r" diary \(w0\) WARNING from a part", trace[-1]), done.stderr
     done = run("-m", "scoop", "-n", "1", tmp_path / "diary.py", "own")
     assert done.stderr.endswith("\nmine w0 once\n") and done.stderr.count("once") == 1
 
