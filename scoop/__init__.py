@@ -15,10 +15,12 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from socket import gethostname
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoop.log import make_logger
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "DEBUG",
+    "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
     "NotPicklable",
@@ -60,7 +64,7 @@ __all__ = [
     "start",
 ]
 
-logger = logging.getLogger("scoop")
+logger = make_logger()
 
 
 def start(
@@ -106,19 +110,38 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     unload(shell)
 
 
+class BrokerInfo(NamedTuple):
+    """Where a pool's broker is: its host, and its socket or TCP address."""
+
+    hostname: str
+    address: str
+
+
+#: The original's switch for its own diagnosis; `python -m scoop top` shows what a pool does.
+DEBUG = False
+
+
 def __getattr__(name: str) -> Any:
-    """The original's constants, which say what this process is right now."""
-    engine = _current.engine
+    """The original's constants, which say what this process is right now; most of them need a pool."""
+    if name in ("futures", "shared"):
+        return import_module(f"scoop.{name}")
+    engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None
-    if name == "SIZE" and engine is not None:
-        return engine.size
-    if name == "worker" and engine is not None:
-        return engine.name
-    if name == "IS_ORIGIN" and engine is not None:
-        return not engine.name.startswith("w") or engine.name == "w0"
-    if name in ("futures", "shared"):
-        import importlib
+    if name == "MAIN_MODULE":
+        return engine.program.path if engine is not None and engine.program is not None else None
+    if name == "CONFIGURATION" and engine is None:
+        return {}
+    if name not in _OF_POOLS or engine is None:
+        hint = " without a pool" if name in _OF_POOLS else ""
+        raise AttributeError(f"module 'scoop' has no attribute {name!r}{hint}")
+    return _OF_POOLS[name](engine)
 
-        return importlib.import_module(f"scoop.{name}")
-    raise AttributeError(f"module 'scoop' has no attribute {name!r}")
+
+_OF_POOLS: dict[str, Callable[[Any], Any]] = {
+    "BROKER": lambda engine: BrokerInfo(gethostname(), engine.connection.address),
+    "CONFIGURATION": lambda engine: {"headless": False, "backend": "TCP" if engine.connection.secrets else "Unix"},
+    "IS_ORIGIN": lambda engine: engine.for_people,
+    "SIZE": lambda engine: engine.started_with or engine.size,
+    "worker": lambda engine: engine.name,
+}

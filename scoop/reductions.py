@@ -72,7 +72,8 @@ def mapScan(
     check_map(mapFunc, iterables)
     peer = engine("mapScan")
     rows = list(zip(*iterables, strict=False))
-    size = max(1, -(-len(rows) // (4 * peer.size)))
+    workers = peer.started_with or peer.size
+    size = max(1, -(-len(rows) // (4 * workers)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     scans = list(peer.map(_scan, ([mapFunc] * len(parts), [reductionFunc] * len(parts), parts)))
     offsets: list[Any] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from scoop.engine import engine
+from scoop_core.current import current
 from scoop_core.errors import NotStarted
 
 __all__ = ["getConst", "get_const", "setConst", "set_const"]
@@ -41,7 +42,8 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
     Raises:
         NotStarted: there is no pool.
     """
-    return engine("getConst").get_constant(name, None if timeout == float("inf") else timeout)
+    peer = current.importing or engine("getConst")  # a program may ask while a worker imports it
+    return peer.get_constant(name, None if timeout == float("inf") else timeout)
 
 
 set_const = setConst

@@ -15,11 +15,13 @@ class Current:
 
     Attributes:
         engine: a `Peer`, or None while there is no pool.
+        importing: the worker that imports its program in this process; it can't submit yet.
         starter: starts a pool when one is needed and there is none; None where that must not happen by itself.
     """
 
     def __init__(self) -> None:
         self.engine: Any = None
+        self.importing: Any = None
         self.starter: Callable[[], Any] | None = None
 
 

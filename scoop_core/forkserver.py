@@ -100,6 +100,7 @@ class ForkServer:
         launch = self._launch
         program = Program(launch.program, launch.module) if launch.program else None
         worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward)
+        worker.started_with = launch.first + launch.n
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
         if program is not None:

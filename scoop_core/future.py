@@ -12,9 +12,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from functools import partial
 from typing import Any, Protocol
 
-from scoop_core.errors import BrokerLost
+from scoop_core.errors import BrokerLost, NotPicklable
 from scoop_core.messages import Failure, Frames, Parcel
 from scoop_core.payload import Packed, Packer, unpack_error
 
@@ -37,6 +38,9 @@ class Engine(Protocol):
     @property
     def in_task(self) -> bool:
         """Whether a task asks: who blocks its thread then keeps others from running."""
+
+    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
+        """Call a function with a future that is just over, in the process that has run its task."""
 
 
 class Batch:
@@ -272,12 +276,38 @@ class Future(StandardFuture[Any]):
     def running(self) -> bool:
         return self._state not in _OVER and self._engine.is_running(self)
 
-    def add_done_callback(self, fn: Callable[[Any], Any]) -> None:
-        """Call a function with this future once it is over; at once, if it is already."""
+    def add_done_callback(
+        self, fn: Callable[[Any], Any], inCallbackType: str = "standard", inCallbackGroup: str | None = None
+    ) -> None:
+        """Call a function with this future once it is over; at once, if it is already.
+
+        Args:
+            fn: called in the order in which they were added. What it raises is logged.
+            inCallbackType: ``"standard"`` calls it in this process, ``"universal"`` in the one that runs the task; it
+                must be picklable then, and gets a copy of the future.
+            inCallbackGroup: has no effect; the original had it.
+
+        Raises:
+            ValueError: there is no such type.
+        """
+        if inCallbackType not in ("standard", "universal"):
+            raise ValueError(f"inCallbackType can't be {inCallbackType!r}")
+        if inCallbackType == "universal" and not self.done():
+            fn = partial(self._engine.call_back, fn)
         if not self.done() and self._engine.in_task and _loop_runs():
             # The loop that waits for it keeps the thread, and with it perhaps the only one who could run the task.
             self._engine.wait_for(self, None)
         super().add_done_callback(fn)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a future that is over it travels, with its outcome."""
+        if not self.done():
+            raise NotPicklable("a future can be sent once it is over; before that, send what it is made from")
+        if self.cancelled():
+            return _over, (self._state, None, None, None)
+        error = self.exception()
+        cause = None if error is None else error.__cause__
+        return _over, (self._state, None if error else self.result(), error, cause)
 
     def _when_over(self, wake: Callable[[], None]) -> None:
         """Call `wake` once it is over; now, if it is already. It may be called twice."""
@@ -329,3 +359,12 @@ class Future(StandardFuture[Any]):
                     waiter.add_result(self)
             self._condition.notify_all()
         self._invoke_callbacks()  # type: ignore[attr-defined]
+
+
+def _over(state: str, result: Any, error: BaseException | None, cause: BaseException | None) -> Future:
+    """A copy of a future that is over somewhere else."""
+    future = Future.__new__(Future)  # it needs no engine any more
+    future._state, future._result, future._exception = state, result, error
+    if error is not None:
+        error.__cause__ = cause
+    return future

@@ -116,6 +116,7 @@ class Result(Header, tag="result"):
     form: str
     parcel: Parcel
     failures: tuple[Failure, ...] = ()
+    worker: str = ""  # who has run them
 
 
 class Lost(Header, tag="lost"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
@@ -29,6 +30,11 @@ DEFAULT = Options()
 class Peer(ABC):
     """One process that uses a pool.
 
+    Attributes:
+        for_people: whether people can interrupt this process, for it is a root.
+        started_with: how many workers the pool had at its start, if this is one of them; 0: see `size`.
+        came_from: the worker that has run the tasks whose outcomes are being handled; else an empty string.
+
     Args:
         connection: the pool.
         name: of this process in it.
@@ -36,6 +42,10 @@ class Peer(ABC):
         lifeline: a descriptor whose end means the end of the pool.
         shielded: see `Link`.
     """
+
+    for_people = True
+    started_with = 0
+    came_from = ""
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class Peer(ABC):
         self.connection = connection
         self.name = name
         self.size = 1
+        self.program = program
         self.packer = Packer(Shelf(connection.shelf, name), program)
         self.owner = Owner(name, self._post, self.packer)
         self.lost: BaseException | None = None
@@ -122,7 +133,7 @@ class Peer(ABC):
         if buffersize is None:
             items, form = columns(iterables)
             job = self._start_map(function, items, form, options)
-            self.owner.close(job)  # (a worker's own job may still leave it: it is closed when all is over)
+            job.complete()
             return MapResult(job, news, as_completed)
         if buffersize < 1:
             raise ValueError(f"buffersize must be at least 1, not {buffersize}")
@@ -137,7 +148,7 @@ class Peer(ABC):
                     self._extend_map(job, rows)
                 else:
                     job.n = job.sent
-                    self.owner.close(job)
+                    job.complete()
 
         return MapResult(job, news, as_completed, more)
 
@@ -214,11 +225,24 @@ class Peer(ABC):
             return False
         return bool(self.ask("running", job=future._job.number, index=future._index))
 
+    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
+        """Call a function with a future that is just over, in the process that has run its task."""
+        worker = self.came_from if future._index >= 0 else ""
+        if worker in ("", self.name):
+            function(future)
+        else:
+            call = self.submit(function, (future,), {}, Options(retries=0, worker=worker))
+            call.add_done_callback(_log_failure)
+
     # ---- what comes --------------------------------------------------------------------------------------------
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         """Take any message; by the thread that has its turn."""
-        if self.owner.handle(message, frames):
+        outer = self.came_from  # a callback may wait, and have further messages handled
+        self.came_from = message.worker if isinstance(message, m.Result) else ""
+        handled = self.owner.handle(message, frames)
+        self.came_from = outer
+        if handled:
             return
         if isinstance(message, m.Constant):
             self._constants[message.name] = (message.parcel, frames)
@@ -270,3 +294,10 @@ class Peer(ABC):
         if self.owner.dirty:
             self.owner.flush()
         return None
+
+
+def _log_failure(call: Future) -> None:
+    """Log why a callback failed in another process, as the standard library does for those in this one."""
+    error = None if call.cancelled() else call.exception()
+    if error is not None and not isinstance(error, BrokerLost):
+        logging.getLogger("concurrent.futures").error("a callback has failed", exc_info=error)

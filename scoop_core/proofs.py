@@ -8,6 +8,7 @@ one mutable object is in reach, nothing can be proved, and the function is pickl
 
 from __future__ import annotations
 
+import copyreg
 import sys
 from collections.abc import Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
@@ -26,6 +27,16 @@ def is_importable(obj: Any) -> bool:
     for part in getattr(obj, "__qualname__", "").split("."):
         found = getattr(found, part, _ABSENT)
     return found is obj
+
+
+def metaclasses(module: ModuleType) -> tuple[type, ...]:
+    """Those of a module that make classes at run time, such as deap's `creator`.
+
+    To import the module elsewhere doesn't bring these classes. What gives them away: the module has registered with
+    `copyreg` how they are made again.
+    """
+    kinds = [kind for kind in list(copyreg.dispatch_table) if isinstance(kind, type) and issubclass(kind, type)]
+    return tuple(kind for kind in kinds if kind.__module__ == module.__name__)
 
 
 class Proof:
@@ -68,7 +79,7 @@ def _reach(value: Any, proof: Proof, seen: set[int]) -> bool:
     if isinstance(value, BuiltinFunctionType):  # of a module, or a method of an object, which may change
         return value.__self__ is None or isinstance(value.__self__, ModuleType)
     if isinstance(value, ModuleType):
-        return sys.modules.get(value.__name__) is value
+        return sys.modules.get(value.__name__) is value and not metaclasses(value)
     if kind in (tuple, frozenset):
         return all(_reach(item, proof, seen) for item in value)
     if isinstance(value, type):

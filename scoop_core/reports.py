@@ -37,7 +37,7 @@ class Reports:
         self._account(worker, message.busy, message.cpu)
         lines = [late_line(job.spec)] if piece.late else [failure.line for failure in message.failures]
         ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
-        result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures)
+        result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
         worker.occupied = not message.idle and not worker.held

@@ -23,6 +23,7 @@ from scoop_core.accounts import Accounts
 from scoop_core.calls import Interrupter, KeptMap, Lot
 from scoop_core.cancelling import Cancelling
 from scoop_core.config import FLUSH_SECONDS, Connection
+from scoop_core.current import current
 from scoop_core.fibers import Fibers
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
@@ -57,8 +58,7 @@ class Worker(Peer):
         forward: send prints of tasks to their root.
     """
 
-    #: Whether people can interrupt this process; an ordinary worker is interrupted by its own IO thread only.
-    for_people = False
+    for_people = False  # an ordinary worker is interrupted by its own IO thread only
 
     def __init__(
         self,
@@ -185,10 +185,13 @@ class Worker(Peer):
 
     def import_program(self, program: Program) -> None:
         """Import the script; if that fails, tasks that need something of it say why."""
+        current.importing = self
         try:
             program.load()
         except BaseException as error:
             print(f"scoop: {self.name} could not import {program.path}: {first_line(error)}", file=sys.__stderr__)
+        finally:
+            current.importing = None
 
     def run(self) -> None:
         """Work until told to stop."""

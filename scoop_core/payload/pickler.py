@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
 
+from scoop_core.payload.made import reduce_class, reduce_module
 from scoop_core.program import Program
-from scoop_core.proofs import is_importable
+from scoop_core.proofs import is_importable, metaclasses
 
 #: Values of these types pickle and unpickle without fail, and can't change.
 SIMPLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
@@ -33,6 +36,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return obj.__qualname__
             if isinstance(obj, FunctionType):
                 self.files.add(obj.__code__.co_filename)
+            elif type(obj) in copyreg.dispatch_table:
+                return reduce_class(obj)
+        elif isinstance(obj, ModuleType) and sys.modules.get(obj.__name__) is obj and (kinds := metaclasses(obj)):
+            return reduce_module(obj, kinds)
         elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
             return _cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)
