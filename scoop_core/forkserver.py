@@ -24,14 +24,19 @@ from mmap import mmap
 
 import msgspec
 
-from scoop_core import processes
+from scoop_core import logs, processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
 from scoop_core.broker import Broker
 from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
+from scoop_core.watching import new_watch
 from scoop_core.worker import Worker
+
+#: Seconds that workers get to end by themselves when the broker has; and when they have reports to write.
+WORKER_GRACE = 0.2
+REPORT_GRACE = 2.0
 
 
 class ForkServer:
@@ -99,7 +104,11 @@ class ForkServer:
             os.nice(self._launch.nice)
         launch = self._launch
         program = Program(launch.program, launch.module) if launch.program else None
-        worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward)
+        name = f"w{number}"
+        if launch.reports.level:
+            logs.set_up(name, launch.reports.level, launch.reports.log)
+        watch = new_watch(launch.reports, name)
+        worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward, watch)
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
         if program is not None:
@@ -214,11 +223,13 @@ class ForkServer:
         """End all children: a moment for those that are about to, then by force. Take away all files."""
         remove_pool(self._connection)
         self._orders.close()
-        until = time.monotonic() + (STOP_GRACE if self._vital else 0.2)
+        reports = self._launch.reports
+        grace = REPORT_GRACE if reports.profile or reports.timeline else WORKER_GRACE
+        until = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
         while (self._vital or self._workers) and time.monotonic() < until:
             self._reap()
             if not self._vital and self._workers:
-                until = min(until, time.monotonic() + 0.2)
+                until = min(until, time.monotonic() + grace)
             select.select([self._signals], [], [], 0.02)
         for pid in (*self._vital, *self._workers):
             processes.kill_group(pid)
