@@ -6,7 +6,6 @@ too. Without watchers all this costs one comparison for each task, lot or piece.
 
 from __future__ import annotations
 
-import cProfile
 import marshal
 import threading
 import time
@@ -141,6 +140,8 @@ class Profiler:
     """
 
     def __init__(self, file: Path) -> None:
+        import cProfile  # takes 4 ms, which no other pool should pay for
+
         self._file = file
         self._main = threading.get_ident()
         self._profile = cProfile.Profile()
