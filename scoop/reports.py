@@ -88,6 +88,4 @@ def _draw(folder: Path) -> None:
 
 def _of_workers(folder: Path, suffix: str) -> list[Path]:
     """Files that workers have written, in the order of their numbers."""
-    return sorted(
-        (file for file in folder.glob(f"w*{suffix}") if file.stat().st_size), key=lambda f: (len(f.name), f.name)
-    )
+    return sorted(folder.glob(f"w*{suffix}"), key=lambda file: (len(file.name), file.name))

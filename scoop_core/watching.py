@@ -25,6 +25,7 @@ SPAN_SECONDS = 0.001
 #: Spans that are held back before they are written.
 HELD = 1000
 _now = time.time  # the same in all processes
+_OPEN = -1.0  # the end of a span that has none yet
 
 
 class Span(msgspec.Struct, array_like=True):
@@ -86,7 +87,7 @@ class Recorder:
         else:
             # What runs in this one can't join what ran in the one before.
             self._last = {other: span for other, span in self._last.items() if other < depth}
-            self._open.append(Span(group.name, place.group, place.parent, depth, now, 0.0))
+            self._open.append(Span(group.name, place.group, place.parent, depth, now, _OPEN))
 
     def end(self) -> None:
         if threading.get_ident() == self._main:
@@ -104,7 +105,7 @@ class Recorder:
     def resume(self, kept: list[Span]) -> None:
         now = _now()
         self._last.clear()
-        self._open = [Span(s.name, s.group, s.parent, s.depth, now, 0.0) for s in kept]
+        self._open = [Span(s.name, s.group, s.parent, s.depth, now, _OPEN) for s in kept]
 
     def close(self) -> None:
         spans = {id(span): span for span in (*self._closed, *self._open)}
@@ -113,7 +114,7 @@ class Recorder:
         self._write(spans.values())
 
     def _close(self, span: Span) -> None:
-        new = not span.ended
+        new = span.ended == _OPEN
         span.ended = _now()
         if new:
             self._last[span.depth] = span
@@ -172,7 +173,8 @@ class Profiler:
     def close(self) -> None:
         profile: Any = self._profile  # `snapshot_stats` is in no stub: it leaves the main thread's profile running
         profile.snapshot_stats()
-        self._file.write_bytes(marshal.dumps(profile.stats))
+        if profile.stats:  # `pstats` won't have an empty one
+            self._file.write_bytes(marshal.dumps(profile.stats))
 
 
 class Watch:

@@ -67,9 +67,9 @@ def test_all_options_are_understood(here: Path) -> None:
     (here / "folder").mkdir()
     (here / "site.sh").touch()
     line = (
-        "--hostfile hosts -n 5 --path folder --pythonpath a:/b --python-interpreter python3 --prolog site.sh --nice 3 "
-        "-v --log log.txt --profile --debug --tunnel --external-hostname me.local --ssh-executable my-ssh --name x "
-        "--backend ZMQ prog.py -x"
+        "--hostfile hosts -n 5 --path folder --pythonpath a:/b --python-interpreter python3 --prolog site.sh "
+        "--nice 3 -v --log log.txt --profile --debug --tunnel --external-hostname me.local --ssh-executable my-ssh "
+        "--name x --backend ZMQ prog.py -x"
     )
     options = read(line)
     assert options.interpreter.startswith("/") and options.interpreter.endswith("python3")
