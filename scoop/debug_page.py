@@ -100,11 +100,11 @@ def _lane(worker: str, spans: Sequence[Span], start: float, seconds: float, colo
     busy = sum(span.ended - span.began for span in spans if span.depth == 0) / seconds if seconds else 0.0
     bars = "".join(
         f'<rect x="{(span.began - start) * scale:.1f}" y="{span.depth * ROW}" height="{ROW - 1}" '
-        f'width="{max(1.0, (span.ended - span.began) * scale):.1f}" fill="{colours.get(span.name, OTHER)}">'
+        f'width="{max(1.0, (span.ended - span.began) * scale - 1):.1f}" fill="{colours.get(span.name, OTHER)}">'
         f"<title>{escape(span.name)}: {_time(span.ended - span.began)}{_several(span)}, "
         f"from {_time(span.began - start)} on</title></rect>"
         for span in drawn
-    )
+    )  # (a unit narrower, so that neighbours can be told apart)
     return (
         f"<div>{escape(worker)} <span>{busy:.0%}</span></div>"
         f'<svg viewBox="0 0 {WIDTH} {rows * ROW}" height="{rows * ROW}" preserveAspectRatio="none">{bars}</svg>\n'

@@ -99,7 +99,8 @@ def coarser(spans: Sequence[Span], seconds: float) -> list[Span]:
     last: dict[int, Span] = {}
     for span in sorted(spans, key=lambda span: (span.began, span.depth)):
         before = last.get(span.depth)
-        if before is not None and before.group == span.group and span.began - before.ended < seconds:
+        tiny = before is not None and min(before.ended - before.began, span.ended - span.began) < seconds
+        if tiny and before is not None and before.group == span.group and span.began - before.ended < seconds:
             before.ended = max(before.ended, span.ended)
             before.tasks += span.tasks
             continue

@@ -59,6 +59,15 @@ def test_options_end_where_the_program_begins(here: Path, line: str, options: st
     assert split(line.split(), with_values) == (options.split(), rest.split())
 
 
+def test_every_option_is_documented() -> None:
+    guide = Path(__file__).parents[2].joinpath("docs", "guide.md").read_text()
+    table = guide.partition("### Options of programs")[2].partition("###")[0]
+    parser, _ = program_parser()
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", parser.format_help()))
+    assert {"-n", "-vv", "--host", "--hosts", "--broker-hostname", "-e", "-p"} <= options
+    assert {option for option in options if f"`{option}`" not in table and f"`{option} " not in table} == set()
+
+
 def read(line: str) -> Options:
     return parse(line.split())
 
