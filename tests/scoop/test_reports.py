@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pstats
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scoop.running import run
+from tests.scoop.running import run, running
+from tests.waiting import eventually
 
 PROGRAM = """
 import os, sys, time
@@ -118,6 +120,46 @@ def test_a_program_that_fails_leaves_its_reports(here: Path) -> None:
     assert "watching.py" not in done.stderr, "tracebacks are of the user's functions"
     assert files(here / "debug") == ["report.html", "timeline.json"]
     assert {"w0.prof", "w1.prof"} < set(files(here / "profile"))
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from scoop import futures
+
+def spin(folder):
+    Path(folder, "begun").touch()
+    try:
+        while True:
+            time.sleep(0.001)
+    finally:
+        Path(folder, "ended").touch()
+
+if __name__ == "__main__":
+    begun = Path(sys.argv[1], "begun")
+    future = futures.submit(spin, sys.argv[1])
+    while not begun.exists():  # on the other worker
+        time.sleep(0.001)
+    print(future.cancel(), future.cancelled(), flush=True)
+    while not begun.with_name("ended").exists():
+        time.sleep(0.001)
+    begun.unlink()
+    print(futures.submit(abs, -1).result(), flush=True)
+    spin(sys.argv[1])
+"""
+
+
+def test_tasks_can_be_cancelled_and_the_program_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(INTERRUPTED)
+    arguments = ["-n", "2", "--profile", "--debug", "program.py", tmp_path]
+    with running("-m", "scoop", *arguments, cwd=tmp_path) as program:
+        assert (program.line(), program.line()) == ("True True", "1")
+        eventually((tmp_path / "begun").exists)
+        os.kill(program.pid, signal.SIGINT)
+        code, _, err = program.end()
+        assert code == 130 and err.endswith("KeyboardInterrupt\n")
+    assert counts(tmp_path / "profile" / "all.prof")["spin"] >= 2
+    assert "spin" in (tmp_path / "debug" / "report.html").read_text()
 
 
 def test_workers_without_tasks(here: Path) -> None:
