@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pstats
 import shlex
 import sys
 from collections.abc import Iterable
@@ -15,8 +14,6 @@ from typing import Any
 import msgspec
 
 from scoop.arguments import Options
-from scoop.debug_page import page
-from scoop.timeline import trace_events
 from scoop_core import logs
 from scoop_core.config import Reports
 from scoop_core.watching import Span
@@ -60,6 +57,8 @@ def _folder(folder: Path, old: Iterable[str]) -> str:
 
 def _merge_profiles(folder: Path) -> None:
     """Write what all workers did together, and say it on the standard error stream."""
+    import pstats  # here and below: most programs leave no reports, and should start without what these need
+
     files = _of_workers(folder, ".prof")
     if not files:
         return
@@ -74,6 +73,9 @@ def _merge_profiles(folder: Path) -> None:
 
 def _draw(folder: Path) -> None:
     """Turn the spans of all workers into the timeline and its page."""
+    from scoop.debug_page import page
+    from scoop.timeline import trace_events
+
     spans: dict[str, list[Span]] = {}
     for file in _of_workers(folder, ".spans"):
         spans[file.stem] = found = []

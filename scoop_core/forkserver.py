@@ -90,10 +90,12 @@ class ForkServer:
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._log_as("broker")
         Broker(self._launch, self._lifeline, ready).run()
 
     def _be_agent(self) -> None:
         self._orders.close()
+        self._log_as("agent")
         Agent(self._connection, self._agent_end, self._launch.memory_limit).run()
 
     def _be_worker(self, number: int, board: mmap) -> None:
@@ -105,8 +107,7 @@ class ForkServer:
         launch = self._launch
         program = Program(launch.program, launch.module) if launch.program else None
         name = f"w{number}"
-        if launch.reports.level:
-            logs.set_up(name, launch.reports.level, launch.reports.log)
+        self._log_as(name)
         watch = new_watch(launch.reports, name)
         worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward, watch)
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
@@ -116,6 +117,11 @@ class ForkServer:
             worker.import_program(program)
         current.engine = worker
         worker.run()
+
+    def _log_as(self, name: str) -> None:
+        reports = self._launch.reports
+        if reports.level:
+            logs.set_up(name, reports.level, reports.log)
 
     def _fork(self, child: Callable[[], None]) -> int:
         sys.stdout.flush()

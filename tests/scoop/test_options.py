@@ -245,6 +245,17 @@ def test_where_it_runs(here: Path) -> None:
     assert seen == [expected, expected]
 
 
+def test_where_modules_are_looked_for(here: Path) -> None:
+    for folder in ("one", "two"):
+        (here / folder).mkdir()
+        (here / folder / "only_there.py").write_text(f"WHERE = {folder!r}")
+    (here / "prog.py").write_text("import os, only_there; print(only_there.WHERE, os.environ['PYTHONPATH'])")
+    environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH") or "/elsewhere"}
+    code, out, err = scoop("-n", 1, "--pythonpath", "one:two", "prog.py", cwd=here, env=environment)
+    assert (code, err) == (0, "")
+    assert out == f"one {here / 'one'}:{here / 'two'}:{environment['PYTHONPATH']}\n"
+
+
 @pytest.mark.parametrize("option", ["-v", "-q"])
 def test_what_is_logged(here: Path, option: str) -> None:
     (here / "log.txt").write_text("from before\n")
