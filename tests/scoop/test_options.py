@@ -234,13 +234,14 @@ def test_where_it_runs(here: Path) -> None:
     program = os.path.relpath(PROGRAMS / "facts.py", here / "work")
     code, out, err = scoop(
         "-n", 2, "--path", "work", "--pythonpath", "nowhere:modules", "--prolog", "site.sh",
-        "--python-interpreter", "./my-python", program, here, "a b", "*", cwd=here, input="typed",
+        "--python-interpreter", "./my-python", "--nice", 3, program, here, "a b", "*", cwd=here, input="typed",
     )  # fmt: skip
     assert code == 0 and err.count("WARNING a warning") == 2, err
     *facts, last = out.splitlines()
     assert last == "['a b', '*'] typed"
     seen = [json.loads(line) for line in facts]
     assert len({one.pop("pid") for one in seen}) == 2
+    assert [one.pop("nice") for one in seen] == [os.nice(0), min(19, os.nice(0) + 3)]
     expected = {"cwd": str(here / "work"), "found": True, "said": "by the prolog 0 ", "wrapped": "yes "}
     assert seen == [expected, expected]
 

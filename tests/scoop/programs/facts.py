@@ -26,6 +26,7 @@ def facts(folder):
     log.warning("a warning")
     return {
         "pid": os.getpid(),
+        "nice": os.nice(0),
         "cwd": os.getcwd(),
         "found": FOUND,
         "said": os.environ.get("SAID"),
