@@ -20,7 +20,6 @@ from importlib import import_module
 from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scoop.log import make_logger
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
@@ -35,6 +34,7 @@ from scoop_core.errors import (
     TaskTimeout,
     WorkerLost,
 )
+from scoop_core.logs import make_logger
 from scoop_core.pool import Pool, connect, pools
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ DEBUG = False
 
 def __getattr__(name: str) -> Any:
     """The original's constants, which say what this process is right now; most of them need a pool."""
-    if name in ("futures", "shared"):
+    if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
+import sys
 import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from scoop import __version__
+import scoop
+from scoop.arguments import Options, Parser, own_names, parse
+from scoop.reports import finish, prepare
+from scoop.restart import restart
 from scoop_core import pool
 from scoop_core.errors import ScoopError
-from scoop_core.hosts import default_workers
 from scoop_core.origin import run_program
 from scoop_core.program import Program
 from scoop_jupyter.view import render_text
@@ -21,43 +22,35 @@ from scoop_jupyter.view import render_text
 COMMANDS = ("pools", "stop", "top")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code."""
     if arguments[:1] and arguments[0] in COMMANDS and not Path(arguments[0]).exists():
         return _command(arguments)
-    parser = _Parser(
-        prog="python -m scoop",
-        description="Run a Python program on a pool of workers, or manage pools.",
-        epilog="Other uses: `python -m scoop pools` lists your pools, `stop [NAME]` ends one, `top [NAME]` shows "
-        "its load.",
-    )
-    parser.add_argument("-n", type=_count, metavar="N", help="workers, this program's own process being one of them")
-    parser.add_argument("--name", help="the pool's name, for `scoop.connect`")
-    parser.add_argument("--nice", type=int, default=0, help="added to the niceness of the workers")
-    parser.add_argument("-m", dest="module", action="store_true", help="the program is the name of a module")
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("program", help="the program to run")
-    rest = parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what it finds in sys.argv")
-    rest.required = False  # else it would be named among what is missing
-    options = parser.parse_args(arguments)
-    n = default_workers() if options.n is None else options.n
+    options = parse(arguments)
+    parser = Parser(prog="python -m scoop")
+    others = [host for host, _ in options.hosts if host not in own_names()]
+    if others:
+        parser.error(f"pools don't reach over several hosts yet; not this host: {', '.join(others)}")
+    here = Path.cwd()
     try:
+        _enter(options)
         program = Program(options.program, options.module)
+        reports = prepare(here, options)
     except OSError as error:
         parser.error(str(error))
     except (SyntaxError, ValueError) as error:  # as Python itself would show it
         traceback.print_exception(type(error), error, None)
         return 1
-    preload = ["scoop.futures", "scoop.shared"]
+    n = sum(count or 0 for _, count in options.hosts)
+    scoop.logger.info("%s runs on %d workers", program.path, n)
     try:
-        run_program(program, options.arguments, n, options.name, preload=preload, nice=options.nice)
+        try:
+            preload = ["scoop.futures", "scoop.shared"]
+            run_program(
+                program, options.arguments, n, options.name, preload=preload, nice=options.nice, reports=reports
+            )
+        finally:
+            finish(reports)
     except SystemExit:
         raise
     except BaseException as error:
@@ -65,7 +58,17 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _failed(error: BaseException, parser: argparse.ArgumentParser) -> int:
+def _enter(options: Options) -> None:
+    """Go where the options want the program to be: prolog, interpreter, folders."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if options.pythonpath and folders[: len(options.pythonpath)] != options.pythonpath:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*options.pythonpath, *filter(None, folders)])
+    restart(options.prolog, options.interpreter)
+    sys.path[:0] = options.pythonpath
+    os.chdir(options.path)
+
+
+def _failed(error: BaseException, parser: Parser) -> int:
     """Show what ended the program, from its own first line on."""
     trace = error.__traceback__
     here = tuple(str(Path(file).parent) + os.sep for file in (pool.__file__, __file__))
@@ -77,14 +80,8 @@ def _failed(error: BaseException, parser: argparse.ArgumentParser) -> int:
     return 130 if isinstance(error, KeyboardInterrupt) else 1
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
-
-
 def _command(arguments: Sequence[str]) -> int:
-    parser = _Parser(prog=f"python -m scoop {arguments[0]}")
+    parser = Parser(prog=f"python -m scoop {arguments[0]}")
     if arguments[0] != "pools":
         parser.add_argument("name", nargs="?", help="of the pool, or the path of its connection file")
     if arguments[0] == "top":

@@ -57,6 +57,18 @@ class Connection(msgspec.Struct, frozen=True):
     secrets: Secrets | None = None
 
 
+class Reports(msgspec.Struct, frozen=True):
+    """What each worker writes down for those who read it afterwards; paths are absolute."""
+
+    level: int = 0  # of the records of the `scoop` logger that are told, as in `logging`; 0: the logger is left alone
+    log: str = ""  # the file that they go to; by default the standard error stream
+    profile: str = ""  # the folder for profiles
+    timeline: str = ""  # the folder for spans of tasks
+
+
+NO_REPORTS = Reports()
+
+
 class Launch(msgspec.Struct, frozen=True):
     """What the first process of a pool reads from its standard input."""
 
@@ -73,4 +85,5 @@ class Launch(msgspec.Struct, frozen=True):
     nice: int = 0
     memory_limit: int = 0  # bytes that a worker may use; 0 for no limit
     argv: list[str] = []  # of the root, as programs may look at it when they are imported
+    reports: Reports = Reports()
     stdout: int = -1  # the descriptor that tasks print to, if not `forward`

@@ -24,14 +24,19 @@ from mmap import mmap
 
 import msgspec
 
-from scoop_core import processes
+from scoop_core import logs, processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
 from scoop_core.broker import Broker
 from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
+from scoop_core.watching import new_watch
 from scoop_core.worker import Worker
+
+#: Seconds that workers get to end by themselves when the broker has; and when they have reports to write.
+WORKER_GRACE = 0.2
+REPORT_GRACE = 2.0
 
 
 class ForkServer:
@@ -85,10 +90,12 @@ class ForkServer:
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        self._log_as("broker")
         Broker(self._launch, self._lifeline, ready).run()
 
     def _be_agent(self) -> None:
         self._orders.close()
+        self._log_as("agent")
         Agent(self._connection, self._agent_end, self._launch.memory_limit).run()
 
     def _be_worker(self, number: int, board: mmap) -> None:
@@ -99,7 +106,10 @@ class ForkServer:
             os.nice(self._launch.nice)
         launch = self._launch
         program = Program(launch.program, launch.module) if launch.program else None
-        worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward)
+        name = f"w{number}"
+        self._log_as(name)
+        watch = new_watch(launch.reports, name)
+        worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward, watch)
         worker.started_with = launch.first + launch.n
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
@@ -108,6 +118,11 @@ class ForkServer:
             worker.import_program(program)
         current.engine = worker
         worker.run()
+
+    def _log_as(self, name: str) -> None:
+        reports = self._launch.reports
+        if reports.level:
+            logs.set_up(name, reports.level, reports.log)
 
     def _fork(self, child: Callable[[], None]) -> int:
         sys.stdout.flush()
@@ -215,11 +230,13 @@ class ForkServer:
         """End all children: a moment for those that are about to, then by force. Take away all files."""
         remove_pool(self._connection)
         self._orders.close()
-        until = time.monotonic() + (STOP_GRACE if self._vital else 0.2)
+        reports = self._launch.reports
+        grace = REPORT_GRACE if reports.profile or reports.timeline else WORKER_GRACE
+        until = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
         while (self._vital or self._workers) and time.monotonic() < until:
             self._reap()
             if not self._vital and self._workers:
-                until = min(until, time.monotonic() + 0.2)
+                until = min(until, time.monotonic() + grace)
             select.select([self._signals], [], [], 0.02)
         for pid in (*self._vital, *self._workers):
             processes.kill_group(pid)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import STOP_GRACE, Connection, Launch
+from scoop_core.config import NO_REPORTS, STOP_GRACE, Connection, Launch, Reports
 from scoop_core.errors import StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.link import new_secrets
@@ -36,6 +36,7 @@ def launch(
     first: int = 0,
     nice: int = 0,
     memory_limit: int = 0,
+    reports: Reports = NO_REPORTS,
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
 
@@ -63,7 +64,7 @@ def launch(
     out = [] if forward else [os.dup(1)]
     order = Launch(
         connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
-        memory_limit, sys.argv, *out,
+        memory_limit, sys.argv, reports, *out,
     )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
     # Modules make next to no garbage: to look for it takes longer than the forks.

@@ -10,13 +10,14 @@ from types import FrameType
 
 from scoop_core import messages as m
 from scoop_core.calls import ProgramInterrupted
-from scoop_core.config import Connection
+from scoop_core.config import NO_REPORTS, Connection, Reports
 from scoop_core.current import current
 from scoop_core.fibers import Fiber
 from scoop_core.hosts import default_workers
 from scoop_core.launch import launch, reap
 from scoop_core.program import Program
 from scoop_core.threads import thread_limits
+from scoop_core.watching import Watch, new_watch
 from scoop_core.worker import Worker
 
 
@@ -26,13 +27,14 @@ class Origin(Worker):
     Args:
         connection: the pool.
         program: the script that workers import.
+        watch: follows every task, and the program; None for nobody.
     """
 
     for_people = True
 
-    def __init__(self, connection: Connection, program: Program) -> None:
+    def __init__(self, connection: Connection, program: Program, watch: Watch | None = None) -> None:
         self._program: Fiber | None = None  # in which the program runs
-        super().__init__(connection, 0, program=program, forward=False)
+        super().__init__(connection, 0, program=program, forward=False, watch=watch)
 
     def run_program(self, work: Callable[[], None]) -> None:
         """Run `work` as the first task of this process, and whatever there is to do while it waits.
@@ -44,9 +46,10 @@ class Origin(Worker):
 
         def body() -> None:
             self._program = self.fibers.current
-            self.accounts.context = self.accounts.of_program()
+            self.accounts.context = group = self.accounts.of_program()
+            watched = work if self._watch is None else self._watch.wrap(work, group)
             try:
-                work()
+                watched()
             except BaseException as error:
                 raised.append(error)
             self.fibers.stopped = True
@@ -58,6 +61,7 @@ class Origin(Worker):
             self.fibers.run()
         finally:
             signal.signal(signal.SIGINT, before)
+            self._close_watch()
         if raised:
             raise raised[0]
 
@@ -93,6 +97,7 @@ def run_program(
     *,
     preload: Sequence[str] = (),
     nice: int = 0,
+    reports: Reports = NO_REPORTS,
 ) -> None:
     """Run a script as the root of a pool of n workers, of which this process is one; then end the pool.
 
@@ -103,6 +108,7 @@ def run_program(
         name: of the pool.
         preload: modules to import once, before the workers are forked.
         nice: added to the workers' niceness.
+        reports: what this process and the workers write down.
 
     Raises:
         BaseException: what the script raised.
@@ -112,9 +118,9 @@ def run_program(
     os.environ.update(thread_limits(n, default_workers(), os.environ))  # this process is one of the workers
     connection, process = launch(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
-        first=1, nice=nice,
+        first=1, nice=nice, reports=reports,
     )  # fmt: skip
-    origin = Origin(connection, program)
+    origin = Origin(connection, program, new_watch(reports, "w0"))
     origin.size = n
     current.engine = origin
     try:

@@ -16,6 +16,7 @@ from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
 from scoop_core.payload import Packer, first_line
 from scoop_core.reporter import Reporter
+from scoop_core.watching import Watch
 from scoop_core.worker_state import GroupCount, Piece, WorkerState
 
 #: Errors of one node that are kept until the broker is told.
@@ -33,6 +34,7 @@ class Runner:
         packer: unpacks functions and arguments.
         reporter: sends the outcomes of pieces.
         board: shared memory in which the highest begun seq is noted, for those who find the worker dead.
+        watch: follows every task; None for nobody.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Runner:
         packer: Packer,
         reporter: Reporter,
         board: mmap | None,
+        watch: Watch | None = None,
     ) -> None:
         self._state = state
         self._fibers = fibers
@@ -50,6 +53,7 @@ class Runner:
         self._packer = packer
         self._reporter = reporter
         self._board = board
+        self._watch = watch
         self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
 
     # ---- functions that the broker sent ------------------------------------------------------------------------
@@ -93,6 +97,8 @@ class Runner:
         """
         function, args, kwargs = future._call
         group: GroupCount = future._group
+        if self._watch is not None:
+            function = self._watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -128,6 +134,9 @@ class Runner:
     def run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""
         group = lot._group
+        function = lot.job.function
+        if self._watch is not None:
+            function = self._watch.wrap(function, group)
         accounts = self._accounts
         fiber = self._fibers.current
         outer, before = accounts.context, accounts.running
@@ -145,7 +154,7 @@ class Runner:
         try:
             while True:
                 try:
-                    run_many(out, calls(lot.job.function, lot.items, lot.form))
+                    run_many(out, calls(function, lot.items, lot.form))
                     if lot.swallowed(len(out)):
                         raise StopIteration
                 except Interrupted:
@@ -199,13 +208,15 @@ class Runner:
         self._state.begun[assign.seq] = piece
         if self._board is not None:
             struct.pack_into("<Q", self._board, 0, assign.seq)
-        accounts.context = accounts.of_spec(spec)
+        accounts.context = group = accounts.of_spec(spec)
         accounts.running = piece
         accounts.piece_since = time.time()
         accounts.news = True
         piece.since = _now()
         try:
             function = self._function(spec.function)
+            if self._watch is not None:
+                function = self._watch.wrap(function, group)
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
             piece.begin(arguments[piece.lo - assign.base : piece.hi - assign.base])
         except BaseException as error:

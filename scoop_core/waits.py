@@ -17,6 +17,7 @@ from scoop_core.jobs import MapJob
 from scoop_core.link import Link
 from scoop_core.peer import Peer
 from scoop_core.runner import Runner
+from scoop_core.watching import Watch
 from scoop_core.worker_state import Piece, WorkerState
 
 #: Tasks that run one within the other on one stack; deeper ones get a stack of their own, so that Python's recursion
@@ -54,14 +55,24 @@ class Waits:
         accounts: of this worker.
         runner: runs what nobody has begun.
         link: to the broker.
+        watch: is told when tasks make way; None for nobody.
     """
 
-    def __init__(self, state: WorkerState, fibers: Fibers, accounts: Accounts, runner: Runner, link: Link) -> None:
+    def __init__(
+        self,
+        state: WorkerState,
+        fibers: Fibers,
+        accounts: Accounts,
+        runner: Runner,
+        link: Link,
+        watch: Watch | None = None,
+    ) -> None:
         self._state = state
         self._fibers = fibers
         self._accounts = accounts
         self._runner = runner
         self._link = link
+        self._watch = watch
         self._main = threading.get_ident()
         self._deadlines: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -201,10 +212,13 @@ class Waits:
                 back = ((piece.assign.seq, part[0], part[1]),)
                 self._link.send(m.Shared(back, 0, self._state.told_rich))
             accounts.context = accounts.running = None
+            kept = self._watch.pause() if self._watch is not None else []
             try:
                 self._fibers.park()
             finally:
                 accounts.context, accounts.running = context, running
+                if self._watch is not None:
+                    self._watch.resume(kept)
         return True
 
     def wake_due(self) -> float | None:

@@ -37,6 +37,7 @@ from scoop_core.reporter import Reporter
 from scoop_core.runner import Runner
 from scoop_core.sharing import Sharing
 from scoop_core.waits import Waiting, Waits
+from scoop_core.watching import Watch
 from scoop_core.worker_state import Piece, WorkerState
 
 #: The main thread looks for messages itself after so many submits: a spawning task has much to share, soon.
@@ -56,6 +57,7 @@ class Worker(Peer):
         lifeline: a descriptor whose end means: nobody needs this process any more.
         program: the script that workers import.
         forward: send prints of tasks to their root.
+        watch: follows every task; None for nobody.
     """
 
     for_people = False  # an ordinary worker is interrupted by its own IO thread only
@@ -68,9 +70,11 @@ class Worker(Peer):
         lifeline: int | None = None,
         program: Program | None = None,
         forward: bool = True,
+        watch: Watch | None = None,
     ) -> None:
         super().__init__(connection, f"w{number}", program, lifeline, shielded=self.for_people)
         self.number = number
+        self._watch = watch
         self._beat = BEAT
         self._seq = 0  # of the last piece that came
         self._stopped = False
@@ -82,8 +86,8 @@ class Worker(Peer):
         )
         self._outputs = Outputs(self.name, self._post, lambda: accounts.context) if forward else None
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs)
-        self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, board)
-        self._waits = Waits(state, fibers, accounts, self._runner, self.link)
+        self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, board, watch)
+        self._waits = Waits(state, fibers, accounts, self._runner, self.link, watch)
         self._sharing = Sharing(state, accounts, self.packer, self.owner, self.link)
         self._cancelling = Cancelling(
             state, fibers, accounts, self._interrupter, self.owner, self.link, self._sharing.leaving
@@ -200,6 +204,7 @@ class Worker(Peer):
         self.fibers.run()
         if self._outputs:
             self._outputs.flush(rest=True)
+        self._close_watch()
         self.link.close()
 
     def _next(self) -> Callable[[], None] | None:
@@ -318,10 +323,16 @@ class Worker(Peer):
     def _stop(self) -> None:
         self._stopped = True
         # Whatever runs is not wanted any more, and may never end by itself.
+        self._close_watch()
         self._end(0)
 
     def _lose(self) -> None:
+        self._close_watch()
         self._end(1)
+
+    def _close_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
 
     @staticmethod
     def _end(status: int) -> None:
