@@ -8,6 +8,8 @@ from typing import Any
 
 from scoop.engine import check_map, engine
 from scoop_core.future import Future
+from scoop_core.owner import Options
+from scoop_core.payload import function_name
 
 
 def mapReduce(
@@ -28,20 +30,33 @@ def mapReduce(
     rows = list(zip(*iterables, strict=False))
     if not rows:
         raise TypeError("mapReduce() of empty iterables")
-    return _settle(engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}))
+    reduction = _Reduction(mapFunc, reductionFunc)
+    return _settle(engine("mapReduce").submit(reduction, (rows,), {}))
 
 
-def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> Any:
-    if len(rows) == 1:
-        return map_function(*rows[0])
-    half = len(rows) // 2
-    right = engine("mapReduce").submit(_reduce, (map_function, reduction, rows[half:]), {})
-    try:
-        left = _reduce(map_function, reduction, rows[:half])
-    except BaseException:
-        right.cancel()
-        raise
-    return reduction(left, _settle(right))
+class _Reduction:
+    """A task that maps and reduces a part of the whole, the right half of which is a task of its own.
+
+    Args:
+        map_function, reduction: as of `mapReduce`.
+    """
+
+    def __init__(self, map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any]) -> None:
+        self._map = map_function
+        self._reduce = reduction
+        self.__qualname__ = f"mapReduce({function_name(map_function)})"  # what people see
+
+    def __call__(self, rows: list[Any]) -> Any:
+        if len(rows) == 1:
+            return self._map(*rows[0])
+        half = len(rows) // 2
+        right = engine("mapReduce").submit(self, (rows[half:],), {})
+        try:
+            left = self(rows[:half])
+        except BaseException:
+            right.cancel()
+            raise
+        return self._reduce(left, _settle(right))
 
 
 def _settle(future: Future) -> Any:
@@ -51,9 +66,6 @@ def _settle(future: Future) -> Any:
     except BaseException:
         future.cancel()
         raise
-
-
-_reduce.__qualname__ = "_reduce"
 
 
 def mapScan(
@@ -75,11 +87,13 @@ def mapScan(
     workers = peer.started_with or peer.size
     size = max(1, -(-len(rows) // (4 * workers)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    scans = list(peer.map(_scan, ([mapFunc] * len(parts), [reductionFunc] * len(parts), parts)))
+    options = Options(name=f"mapScan({function_name(mapFunc)})")
+    functions = [mapFunc] * len(parts), [reductionFunc] * len(parts)
+    scans = list(peer.map(_scan, (*functions, parts), options=options))
     offsets: list[Any] = []
     for scan in scans[:-1]:
         offsets.append(reductionFunc(offsets[-1], scan[-1]) if offsets else scan[-1])
-    shifted = peer.map(_shift, ([reductionFunc] * len(offsets), offsets, scans[1:]))
+    shifted = peer.map(_shift, ([reductionFunc] * len(offsets), offsets, scans[1:]), options=options)
     return reduce(lambda whole, part: whole + part, shifted, scans[0] if scans else [])
 
 
