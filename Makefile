@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run lab test check format browser bench lock clean
+.PHONY: help install run lab test check format browser executor-tests bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv from the lock file, with this checkout in it
 
@@ -22,7 +22,7 @@ run: install ## execute the quick start in a real kernel and print what its cell
 lab: install ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: install browser check ## all checks, then all tests
+test: install browser executor-tests check ## all checks, then all tests
 	$(BIN)/python -m pytest
 
 check: install ## linters and types, without the tests
@@ -37,6 +37,9 @@ format: install ## let ruff fix and format what it can
 
 browser: ## make sure that the browser tests have a Chromium
 	scripts/browser.sh
+
+executor-tests: install ## make sure that Python's own tests of executors are there
+	scripts/executor_tests.sh $(BIN)/python
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -32,6 +32,7 @@ from scoop_core.errors import (
     ScoopError,
     StartFailed,
     TaskFailed,
+    TaskTimeout,
     WorkerLost,
 )
 from scoop_core.pool import Pool, connect, pools
@@ -52,6 +53,7 @@ __all__ = [
     "ScoopError",
     "StartFailed",
     "TaskFailed",
+    "TaskTimeout",
     "WorkerLost",
     "connect",
     "futures",

@@ -11,11 +11,14 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
+from scoop.engine import check_callable, check_map, engine
+from scoop.executor import Executor
+from scoop.options import options
+from scoop.reductions import mapReduce, mapScan
 from scoop_core.current import current
-from scoop_core.errors import NotStarted
 from scoop_core.future import Future
 from scoop_core.peer import Peer
 
@@ -24,6 +27,7 @@ __all__ = [
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
     "CancelledError",
+    "Executor",
     "Future",
     "as_completed",
     "map",
@@ -32,27 +36,11 @@ __all__ = [
     "map_as_completed",
     "map_reduce",
     "map_scan",
+    "options",
     "shutdown",
     "submit",
     "wait",
 ]
-
-
-def engine(name: str) -> Peer:
-    """The pool that this process uses; in a notebook one is started if there is none.
-
-    Raises:
-        NotStarted: there is none; `name` is what needed one.
-    """
-    if current.engine is None and current.starter is not None:
-        current.starter()
-    if current.engine is None:
-        raise NotStarted(
-            f"{name} needs a pool: start the program with `python -m scoop program.py`, call `scoop.start()`, "
-            "or use `%load_ext scoop` in a notebook."
-        )
-    found: Peer = current.engine
-    return found
 
 
 def map(
@@ -87,7 +75,7 @@ def map(
             stacklevel=2,
         )
         return builtins.map(func, *iterables)
-    _check_map(func, iterables)
+    check_map(func, iterables)
     return engine("map").map(func, iterables, timeout, buffersize)
 
 
@@ -99,15 +87,8 @@ def map_as_completed(
     Raises:
         NotStarted: there is no pool.
     """
-    _check_map(func, iterables)
+    check_map(func, iterables)
     return engine("map_as_completed").map(func, iterables, timeout, as_completed=True)
-
-
-def _check_map(func: Any, iterables: Sequence[Any]) -> None:
-    if not callable(func):
-        raise TypeError(f"{type(func).__name__!r} object is not callable")
-    if not iterables:
-        raise TypeError("map() needs at least one iterable")
 
 
 def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
@@ -124,8 +105,7 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         TypeError: func is not callable.
         NotStarted: there is no pool.
     """
-    if not callable(func):
-        raise TypeError(f"{type(func).__name__!r} object is not callable")
+    check_callable(func)
     found: Peer = current.engine or engine("submit")  # a tree of tasks comes here once for each
     return found.submit(func, args, kwargs)
 
@@ -218,91 +198,6 @@ def _await(until: Callable[[], bool], end: float | None, futures: Sequence[Futur
         return True
     left = None if end is None else max(0.0, end - time.monotonic())
     return engine("wait").wait_until(until, left, futures)
-
-
-def mapReduce(
-    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
-) -> Any:
-    """Map, and combine the results in pairs along a tree of tasks, keeping their order.
-
-    Args:
-        mapFunc: called with one argument from each iterable.
-        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
-        iterables: up to the end of the shortest.
-
-    Raises:
-        TypeError: there is nothing to reduce.
-        NotStarted: there is no pool.
-    """
-    _check_map(mapFunc, iterables)
-    rows = list(zip(*iterables, strict=False))
-    if not rows:
-        raise TypeError("mapReduce() of empty iterables")
-    return _settle(engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}))
-
-
-def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> Any:
-    if len(rows) == 1:
-        return map_function(*rows[0])
-    half = len(rows) // 2
-    right = engine("mapReduce").submit(_reduce, (map_function, reduction, rows[half:]), {})
-    try:
-        left = _reduce(map_function, reduction, rows[:half])
-    except BaseException:
-        right.cancel()
-        raise
-    return reduction(left, _settle(right))
-
-
-def _settle(future: Future) -> Any:
-    """The result of a task of which nobody else knows: who is interrupted while waiting cancels it."""
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-
-
-_reduce.__qualname__ = "_reduce"
-
-
-def mapScan(
-    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
-) -> list[Any]:
-    """Map, and return the prefix scan of the results: first, first + second, first + second + third, ...
-
-    Args:
-        mapFunc: called with one argument from each iterable.
-        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
-        iterables: up to the end of the shortest.
-
-    Raises:
-        NotStarted: there is no pool.
-    """
-    _check_map(mapFunc, iterables)
-    peer = engine("mapScan")
-    rows = list(zip(*iterables, strict=False))
-    workers = peer.started_with or peer.size
-    size = max(1, -(-len(rows) // (4 * workers)))
-    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-    scans = list(peer.map(_scan, ([mapFunc] * len(parts), [reductionFunc] * len(parts), parts)))
-    offsets: list[Any] = []
-    for scan in scans[:-1]:
-        offsets.append(reductionFunc(offsets[-1], scan[-1]) if offsets else scan[-1])
-    shifted = peer.map(_shift, ([reductionFunc] * len(offsets), offsets, scans[1:]))
-    return reduce(lambda whole, part: whole + part, shifted, scans[0] if scans else [])
-
-
-def _scan(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> list[Any]:
-    out: list[Any] = []
-    for row in rows:
-        value = map_function(*row)
-        out.append(reduction(out[-1], value) if out else value)
-    return out
-
-
-def _shift(reduction: Callable[[Any, Any], Any], offset: Any, scan: list[Any]) -> list[Any]:
-    return [reduction(offset, value) for value in scan]
 
 
 def shutdown(wait: bool = True) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scoop.futures import engine
+from scoop.engine import engine
 from scoop_core.current import current
 from scoop_core.errors import NotStarted
 

@@ -58,11 +58,13 @@ class Accounts:
         """The account of the program, or of whatever runs here and is no task."""
         return self._group(self._name, 0, top(self._name, 0), "program")
 
-    def of_kid(self, function: Any) -> GroupCount:
-        """The account of tasks of this function that the running task submits."""
+    def of_kid(self, function: Any, name: str = "") -> GroupCount:
+        """The account of tasks of this function (or of this name) that the running task submits."""
         above = self.context
         if above is None:  # a thread that outlived its task, or module level
             above = self.of_program()
+        if name:
+            return self._group(above.root, above.run, above.place.child(name), name)
         try:
             return above.kids[function]
         except (KeyError, TypeError):

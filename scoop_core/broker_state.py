@@ -45,7 +45,8 @@ class BrokerState:
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
             m.CancelRun: orders.cancel_run,
-            m.Done: reports.done, m.Dropped: reports.dropped, m.Idle: reports.idle, m.Rich: reports.rich,
+            m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
+            m.Idle: reports.idle, m.Rich: reports.rich,
             m.Shared: reports.shared, m.Tally: reports.tally, m.Output: reports.output,
             m.Scale: staff.scale, m.Restart: staff.restart, m.Stop: staff.stop, m.Usage: staff.usage,
             m.Exited: staff.exited,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from threading import RLock
 from typing import Any
 
@@ -128,6 +129,13 @@ class Cancelling:
             lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job
         )
         self._accounts.news = True
+
+    def forgo(self, tasks: Iterable[Any]) -> None:
+        """Cancel those of these tasks that this worker has kept and not begun."""
+        with self._leaving:
+            for task in tasks:
+                if self._state.claim(task):
+                    self._forgo(task)
 
     # ---- what was claimed --------------------------------------------------------------------------------------
 

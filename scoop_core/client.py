@@ -120,7 +120,7 @@ class Client(Peer):
         if spec is None:
             if len(self._specs) > 1000:
                 self._specs.clear()
-            place = top(self.name, self.run).child(packed.name)
+            place = top(self.name, self.run).child(options.name or packed.name)
             spec = self._specs[key] = self.owner.spec(packed, self.name, self.run, place, options)
         return spec
 
@@ -162,6 +162,9 @@ class Client(Peer):
         __tracebackhide__ = True
         self.owner.flush()
         return self.link.serve(until, timeout)
+
+    def wait_for_job(self, job: MapJob) -> None:
+        self.wait_until(job.is_over, None)
 
     def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
         __tracebackhide__ = True

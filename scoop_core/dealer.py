@@ -59,7 +59,7 @@ class Dealer:
         self._endings.calm(worker, piece)
         for a, b, cancelled in reversed(list(piece.parts(lo, hi))):
             if cancelled:
-                self._endings.cancelled(piece.job, a, b, now)
+                self._endings.cancelled(piece.job, a, b, now, piece.late)
             elif worker.retiring and piece.job.spec.worker:
                 self._endings.lose_span(piece.job, Span(a, b), now)
             else:
@@ -174,8 +174,8 @@ class Dealer:
 
     def _size(self, job: Job, span: Span, mean: float | None) -> int:
         """How many tasks a piece should have."""
-        # One where nothing is known, where a death must point at one, or where none may run twice.
-        if mean is None or span.deaths or not job.spec.retries:
+        # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
+        if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
             return 1
         fair = ceil(job.queued / (2 * max(1, len(self._ledger.workers))))
         return max(1, min(int(self._stint() / max(mean, 1e-8)), fair))

@@ -12,6 +12,11 @@ from scoop_core.ledger import Death, Job, Ledger, Piece, Span, Worker
 SPARE_FUNCTIONS = 32
 
 
+def late_line(spec: m.Spec) -> str:
+    """What the tree of tasks shows of a task that ran longer than it may."""
+    return f"TaskTimeout: over {spec.limit:g} s"
+
+
 class Endings:
     """Strikes tasks out of the ledger, and tells their owners."""
 
@@ -80,13 +85,14 @@ class Endings:
 
     def cancel(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
         """Tasks [lo, hi) are not wanted any more: those that wait go at once, those that run are interrupted."""
-        self._cancel_waiting(job, lo, hi, now, tell)
+        self.cancel_waiting(job, lo, hi, now, tell)
         for worker in self._ledger.workers.values():
             for piece in worker.pieces():
                 if piece.job is job:
                     self._interrupt(worker, piece, max(lo, piece.lo), min(hi, piece.hi), now, tell)
 
-    def _cancel_waiting(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+    def cancel_waiting(self, job: Job, lo: int, hi: int, now: float, tell: bool) -> None:
+        """Tasks [lo, hi) are not wanted any more, as far as they wait."""
         kept: deque[Span] = deque()
         for span in job.waiting:
             a, b = max(lo, span.lo), min(hi, span.hi)
@@ -110,9 +116,22 @@ class Endings:
             if tell:
                 self._ledger.tell(piece.job, m.Cancel(piece.job.number, a, b))
 
-    def cancelled(self, job: Job, lo: int, hi: int, now: float) -> None:
-        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled."""
-        self._ledger.tree.cancelled(job.spec, hi - lo, now)
+    def overdue(self, worker: Worker, piece: Piece, now: float) -> None:
+        """The piece's only task has run for longer than it may."""
+        if piece.late or piece.cancelled:
+            return
+        piece.late = True
+        job, spec = piece.job, piece.job.spec
+        self._interrupt(worker, piece, piece.lo, piece.hi, now, tell=False)
+        self._ledger.tell(job, m.TimedOut(job.number, piece.lo, spec.name, spec.limit))
+
+    def cancelled(self, job: Job, lo: int, hi: int, now: float, late: bool = False) -> None:
+        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled, or (`late`) ran longer than they may."""
+        tree, spec = self._ledger.tree, job.spec
+        if late:
+            tree.done(spec, 0, [late_line(spec)], spec.limit, spec.limit, now)
+        else:
+            tree.cancelled(spec, hi - lo, now)
         while lo < hi:
             end = min(hi, job.chunk(lo).hi)
             self.strike(job, lo, end)

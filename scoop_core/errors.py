@@ -8,6 +8,7 @@
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
     └── TaskFailed           one task could not be run, or its outcome could not be brought back
+        ├── TaskTimeout      the task ran longer than its time limit, and was ended (also a TimeoutError)
         ├── NotPicklable     a function, an argument, a result or an exception does not travel (also a TypeError)
         └── WorkerLost       the task was on board when several workers died, one after the other
 
@@ -46,6 +47,23 @@ class TaskFailed(ScoopError):
 
 class NotPicklable(TaskFailed, TypeError):
     """A function, an argument, a result or an exception can't be sent to another process."""
+
+
+class TaskTimeout(TaskFailed, TimeoutError):
+    """A task ran for longer than it may, and was ended.
+
+    Attributes:
+        task: the name of the task's function.
+        limit: how long it may run, in seconds.
+    """
+
+    def __init__(self, task: str, limit: float) -> None:
+        super().__init__(task, limit)
+        self.task = task
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.task!r} was ended, for it ran longer than its limit of {self.limit:g} s."
 
 
 class WorkerLost(TaskFailed):

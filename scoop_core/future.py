@@ -6,11 +6,12 @@ a result that came from elsewhere is unpickled by the thread that asks for it.
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
-from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from functools import partial
 from typing import Any, Protocol
 
@@ -33,6 +34,13 @@ class Engine(Protocol):
 
     def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
         """Call a function with a future that is just over, in the process that has run its task."""
+
+    def attend(self, waiter: Any, future: Future) -> None:
+        """Somebody is about to wait for the future by a function of the standard library."""
+
+    @property
+    def in_task(self) -> bool:
+        """Whether a task asks: who blocks its thread then keeps others from running."""
 
 
 class Batch:
@@ -138,7 +146,7 @@ class _Late:
     The object is marked as `_shared`: to look into its dictionary would have the interpreter make one.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -147,12 +155,31 @@ class _Late:
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is None:
             return self
-        made = instance.__dict__.setdefault(self._name, self._make())
+        made = instance.__dict__.setdefault(self._name, self._make(instance))
         instance._shared = True
         return made
 
 
-_OVER = (FINISHED, CANCELLED_AND_NOTIFIED)
+def _loop_runs() -> bool:
+    """Whether an event loop of asyncio runs in this thread."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+class _Waiters(list[Any]):
+    """Who waits by `concurrent.futures.wait` or `as_completed`; the engine may change how."""
+
+    def __init__(self, future: Future) -> None:
+        super().__init__()
+        self._future = future
+
+    def append(self, waiter: Any) -> None:
+        self._future._engine.attend(waiter, self._future)
+        super().append(waiter)
+
+
+_CANCELLED = (CANCELLED_AND_NOTIFIED, CANCELLED)  # the latter: by a method of the base class
+_OVER = (FINISHED, *_CANCELLED)
 
 
 class Future(StandardFuture[Any]):
@@ -164,9 +191,9 @@ class Future(StandardFuture[Any]):
     _state: str = PENDING
     _result: Any = None
     _exception: BaseException | None = None
-    _condition = _Late(threading.Condition)
-    _waiters = _Late(list)
-    _done_callbacks = _Late(list)
+    _condition = _Late(lambda _: threading.Condition())
+    _waiters = _Late(lambda future: _Waiters(future))
+    _done_callbacks = _Late(lambda _: [])
 
     _shared: bool = False  # somebody may wait at the lock, or for a callback
     _batch: Batch | None = None
@@ -211,11 +238,19 @@ class Future(StandardFuture[Any]):
             self._unwrap(self._batch)
         return self._exception
 
+    def __await__(self) -> Generator[Any, None, Any]:
+        """In a coroutine: the result. In a task, where nothing else could run meanwhile, it waits at once."""
+        if self._engine.in_task:
+            return self.result()
+        import asyncio  # who awaits has imported it already; others need not
+
+        return (yield from asyncio.wrap_future(self).__await__())
+
     def _await(self, timeout: float | None) -> None:
         __tracebackhide__ = True
         if self._state not in _OVER and not self._engine.wait_for(self, timeout):
             raise TimeoutError(f"not over after {timeout:g} s; it goes on")
-        if self._state == CANCELLED_AND_NOTIFIED:
+        if self._state in _CANCELLED:
             raise CancelledError
 
     def _unwrap(self, batch: Batch) -> None:
@@ -229,11 +264,11 @@ class Future(StandardFuture[Any]):
     def cancel(self) -> bool:
         """Cancel the task, whether it waits or runs; False if it is over already."""
         if self._state in _OVER:
-            return self._state == CANCELLED_AND_NOTIFIED
+            return self._state in _CANCELLED
         return self._engine.cancel(self)
 
     def cancelled(self) -> bool:
-        return self._state == CANCELLED_AND_NOTIFIED
+        return self._state in _CANCELLED
 
     def done(self) -> bool:
         return self._state in _OVER
@@ -259,6 +294,9 @@ class Future(StandardFuture[Any]):
             raise ValueError(f"inCallbackType can't be {inCallbackType!r}")
         if inCallbackType == "universal" and not self.done():
             fn = partial(self._engine.call_back, fn)
+        if not self.done() and self._engine.in_task and _loop_runs():
+            # The loop that waits for it keeps the thread, and with it perhaps the only one who could run the task.
+            self._engine.wait_for(self, None)
         super().add_done_callback(fn)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -51,9 +51,9 @@ class OwnedJob:
         self.parcels: list[m.Parcel] = []  # of its function, on the shelf
         self.shelved: list[Shelved] = []
 
-    def cancel(self, lo: int, hi: int) -> None:
-        """Tell the broker that tasks [lo, hi) are not wanted."""
-        self.owner.post(m.Cancel(self.number, lo, hi), [])
+    def cancel(self, lo: int, hi: int, gently: bool = False) -> None:
+        """Tell the broker that tasks [lo, hi) are not wanted (`gently`: but what a worker has may go on)."""
+        self.owner.post(m.Cancel(self.number, lo, hi, gently), [])
 
     def settled(self, lo: int, hi: int) -> None:
         """Tasks [lo, hi) are over: arguments that nobody needs any more leave the shelf."""
@@ -70,6 +70,10 @@ class OwnedJob:
 
     def lose(self, index: int, error: BaseException) -> None:
         self.deliver(Batch.local(index, [None], {index: error}))
+
+    def time_out(self, index: int, error: BaseException) -> None:
+        """A task was ended; an outcome that was on its way may still come, and is not wanted."""
+        self.lose(index, error)
 
     def cancelled(self, lo: int, hi: int) -> None:
         raise NotImplementedError
@@ -140,11 +144,18 @@ class MapJob(OwnedJob):
         self.arrived: deque[int] = deque()  # first indices, in the order they came
         self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
         self.retract: Callable[[], None] | None = None  # on a worker: lets go of these
+        self._late: set[int] = set()  # tasks that ran longer than they may
+
+    def time_out(self, index: int, error: BaseException) -> None:
+        super().time_out(index, error)
+        self._late.add(index)
 
     def deliver(self, batch: Batch) -> None:
+        if batch.lo in self._late:
+            return
         self.settled(batch.lo, batch.hi)
+        self.owner.over(self, batch.hi - batch.lo)  # first: who waits for the end is woken by `put`
         self.put(batch)
-        self.owner.over(self, batch.hi - batch.lo)
 
     def put(self, batch: Batch) -> None:
         """Outcomes are here."""
@@ -155,9 +166,9 @@ class MapJob(OwnedJob):
 
     def cancelled(self, lo: int, hi: int) -> None:
         self.was_cancelled = True
+        self.owner.over(self, hi - lo)
         if self.waker is not None:
             self.waker()
-        self.owner.over(self, hi - lo)
 
     def fail(self, error: BaseException) -> None:
         self.error = error
@@ -168,6 +179,10 @@ class MapJob(OwnedJob):
         self.was_cancelled = True
         if self.waker is not None:
             self.waker()
+
+    def is_over(self) -> bool:
+        """Whether all that was submitted is."""
+        return self.error is not None or (self.left <= 0 and not self.lots)
 
     def drop(self) -> None:
         """Cancel what is not over."""

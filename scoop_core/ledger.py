@@ -109,6 +109,7 @@ class Piece(msgspec.Struct):
     hi: int
     deaths: float
     cancelled: list[tuple[int, int]] = []  # spans; the worker has been told
+    late: bool = False  # its only task ran longer than it may, and is cancelled; its owner has been told why
 
     def parts(self, lo: int, hi: int) -> Iterator[tuple[int, int, bool]]:
         """[lo, hi) cut up: (lo, hi, whether it was cancelled), in order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ class MapResult:
         as_completed: bool = False,
         more: Callable[[int], None] | None = None,
     ) -> None:
-        self._job = job
+        self.job = job
         self._batches = _Batches(job, await_news, as_completed, more)
         self._results = chain.from_iterable(self._batches)
 
@@ -45,6 +45,18 @@ class MapResult:
     def __next__(self) -> Any:
         __tracebackhide__ = True
         return next(iter(self))
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self._asynchronously()
+
+    async def _asynchronously(self) -> AsyncIterator[Any]:
+        import asyncio  # who iterates so has imported it already; others need not
+
+        while (result := await asyncio.to_thread(next, self, _END)) is not _END:
+            yield result
+
+
+_END = object()
 
 
 class _Batches:

@@ -55,6 +55,7 @@ class Spec(Header):
     priority: int = 0
     worker: str = ""  # run on this worker only
     path: tuple[tuple[str, int], ...] = ()  # names and nodes from the top of the tree down to this one
+    limit: float = 0.0  # seconds that a task may run; 0 for as long as it takes
 
 
 # ---- everybody to the broker, and its answers ------------------------------------------------------------------
@@ -130,12 +131,22 @@ class Lost(Header, tag="lost"):
     limit: int = 0
 
 
+class TimedOut(Header, tag="timed_out"):
+    """One task was ended, for it ran longer than it may."""
+
+    job: int
+    index: int
+    name: str
+    limit: float
+
+
 class Cancel(Header, tag="cancel"):
-    """The owner is no longer interested in tasks [lo, hi) of a job."""
+    """The owner does not want tasks [lo, hi) of a job any more; `gently`: those that no worker has been given."""
 
     job: int
     lo: int
     hi: int
+    gently: bool = False
 
 
 class CancelRun(Header, tag="cancel_run"):
@@ -241,6 +252,12 @@ class Dropped(Header, tag="dropped"):
     seq: int
     lo: int
     hi: int
+
+
+class Overdue(Header, tag="overdue"):
+    """The task of this piece, which is alone in it, runs for longer than it may."""
+
+    seq: int
 
 
 class Idle(Header, tag="idle"):
@@ -381,9 +398,10 @@ class Exited(Header, tag="exited"):
 
 
 Message = (
-    Hello | Welcome | Refused | Open | Extend | Result | Lost | Cancel | CancelRun | Close | Constant | Settled
-    | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Idle | Rich | Share | Shared | Drop
-    | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
+    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Close | Constant
+    | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle | Rich | Share
+    | Shared | Drop | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe | Usage
+    | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

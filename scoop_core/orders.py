@@ -80,9 +80,13 @@ class Orders:
 
     def cancel(self, peer: str, message: m.Cancel, frames: m.Frames, now: float) -> None:
         job = self._ledger.jobs.get((peer, message.job))
-        if job is not None:
+        if job is None:
+            return
+        if message.gently:
+            self._endings.cancel_waiting(job, message.lo, message.hi, now, tell=True)
+        else:
             self._endings.cancel(job, message.lo, message.hi, now, tell=False)
-            self._endings.forget(job)
+        self._endings.forget(job)
 
     def cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
         ledger = self._ledger

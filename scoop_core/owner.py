@@ -18,7 +18,7 @@ import msgspec
 
 from scoop_core import messages as m
 from scoop_core.config import RETRIES
-from scoop_core.errors import WorkerLost
+from scoop_core.errors import TaskTimeout, WorkerLost
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
 from scoop_core.payload import Layer, PackedFunction, Packer, explain_argument
@@ -49,11 +49,15 @@ class Options(msgspec.Struct, frozen=True):
         retries: how often a task is run again after its worker died.
         priority: tasks of higher ones go first, among those of one root.
         worker: run on the worker of this name only.
+        limit: how long a task may run, in seconds; 0 for as long as it takes.
+        name: what people call the tasks; by default the name of their function.
     """
 
     retries: int = RETRIES
     priority: int = 0
     worker: str = ""
+    limit: float = 0.0
+    name: str = ""
 
 
 class Owner:
@@ -89,7 +93,7 @@ class Owner:
         """What the broker is told of a job of this function."""
         return m.Spec(
             packed.digest,
-            packed.name,
+            options.name or packed.name,
             root,
             run,
             place.group,
@@ -98,6 +102,7 @@ class Owner:
             options.priority,
             options.worker,
             place.names,
+            options.limit,
         )
 
     def enroll(self, job: OwnedJob, packed: PackedFunction, spec: m.Spec) -> None:
@@ -120,7 +125,7 @@ class Owner:
             spec: of its job; calls with equal ones share a job.
             frozen: the call, from `Packer.freeze`.
         """
-        key = (packed.digest, spec.root, spec.run, spec.group, spec.retries, spec.priority, spec.worker)
+        key = (packed.digest, spec.root, spec.run, spec.group, spec.retries, spec.priority, spec.worker, spec.limit)
         with self._lock:
             job = self._growing.get(key)
             if job is None:
@@ -212,6 +217,10 @@ class Owner:
             if job is not None:
                 end = (message.status, message.peak, message.deaths, message.limit)
                 job.lose(message.index, WorkerLost(message.name, *end))
+        elif isinstance(message, m.TimedOut):
+            job = self._jobs.get(message.job)
+            if job is not None:
+                job.time_out(message.index, TaskTimeout(message.name, message.limit))
         elif isinstance(message, m.Cancel):
             job = self._jobs.get(message.job)
             if job is not None:

@@ -196,6 +196,29 @@ class Peer(ABC):
         self._check()
         return self._answers.pop(number, None)
 
+    @property
+    def in_task(self) -> bool:
+        """Whether it is a task that asks."""
+        return False
+
+    def attend(self, waiter: Any, future: Future) -> None:  # noqa: B027 (nothing to do but in tasks)
+        """`waiter`, of the standard library, will wait for this future (and for others, if it comes again)."""
+
+    def forgo(self, futures: Iterable[Future], jobs: Iterable[MapJob]) -> None:
+        """Cancel those of these tasks that no worker has been given."""
+        self.owner.flush()
+        for future in futures:
+            if future._job is not None:
+                future._job.cancel(future._index, future._index + 1, gently=True)
+        for job in jobs:
+            if job.number >= 0:
+                job.cancel(0, job.sent, gently=True)
+        self.link.flush()
+
+    @abstractmethod
+    def wait_for_job(self, job: MapJob) -> None:
+        """Wait until all that was submitted of a map is over."""
+
     def is_running(self, future: Future) -> bool:
         """Whether a worker has the task (see `Future.running`)."""
         if future._index < 0:
@@ -217,10 +240,11 @@ class Peer(ABC):
         """Take any message; by the thread that has its turn."""
         outer = self.came_from  # a callback may wait, and have further messages handled
         self.came_from = message.worker if isinstance(message, m.Result) else ""
-        handled = self.owner.handle(message, frames)
-        self.came_from = outer
-        if handled:
-            return
+        try:
+            if self.owner.handle(message, frames):
+                return
+        finally:
+            self.came_from = outer
         if isinstance(message, m.Constant):
             self._constants[message.name] = (message.parcel, frames)
         elif isinstance(message, m.Settled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
-from scoop_core.endings import Endings
+from scoop_core.endings import Endings, late_line
 from scoop_core.ledger import Ledger, Worker
 
 
@@ -35,7 +35,7 @@ class Reports:
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._account(worker, message.busy, message.cpu)
-        lines = [failure.line for failure in message.failures]
+        lines = [late_line(job.spec)] if piece.late else [failure.line for failure in message.failures]
         ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
         ledger.tell(job, result, frames)
@@ -57,6 +57,14 @@ class Reports:
         self._dealer.take_back(worker, piece, message.lo, now)
         self._dealer.deal(now)
         self._dealer.feed(worker, now)
+
+    def overdue(self, peer: str, message: m.Overdue, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if worker and piece and piece.job.spec.limit and piece.hi == piece.lo + 1:
+            self._endings.overdue(worker, piece, now)
+        else:  # as a rule it is over meanwhile
+            self._ledger.strange += piece is not None
 
     def shared(self, peer: str, message: m.Shared, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(peer)

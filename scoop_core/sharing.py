@@ -9,7 +9,7 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
-from scoop_core.calls import Lot
+from scoop_core.calls import KeptMap, Lot
 from scoop_core.future import Future
 from scoop_core.link import Link
 from scoop_core.owner import Options, Owner
@@ -109,6 +109,13 @@ class Sharing:
         future._call = None
         group.queued -= 1
         self._owner.call(future, packed, spec, frozen)
+
+    def hand_over_map(self, job: KeptMap, items: Sequence[Any], form: str) -> None:
+        """Send all tasks of a new map to the broker. Raises NotPicklable."""
+        packed = self._packer.pack_function(job.function)
+        group = job.group
+        self._owner.enroll(job, packed, self._owner.spec(packed, group.root, group.run, group.place, job.options))
+        self._owner.extend_map(job, 0, items, form)
 
     def _export_lot(self, lot: Lot, lo: int, arguments: Sequence[Any]) -> int:
         """Give tasks of a lot to the broker; how many went."""

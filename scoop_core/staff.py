@@ -189,7 +189,7 @@ class Staff:
         for piece in worker.pieces():
             for lo, hi, cancelled in piece.parts(piece.lo, piece.hi):
                 if cancelled:
-                    endings.cancelled(piece.job, lo, hi, now)
+                    endings.cancelled(piece.job, lo, hi, now, piece.late)
                 elif piece.job.spec.worker == name:
                     for index in range(lo, hi):
                         endings.lose(piece.job, index, death, 1, now)

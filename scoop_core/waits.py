@@ -15,6 +15,7 @@ from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
+from scoop_core.peer import Peer
 from scoop_core.runner import Runner
 from scoop_core.worker_state import Piece, WorkerState
 
@@ -23,6 +24,22 @@ from scoop_core.worker_state import Piece, WorkerState
 MAX_DEPTH = 20
 #: A thread of the user's own looks again after so many seconds at the latest.
 LOOK_SECONDS = 0.05
+
+
+class Waiting(threading.Event):
+    """The event that `concurrent.futures.wait` and `as_completed` wait for in a task: others run meanwhile.
+
+    Args:
+        peer: the worker.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        super().__init__()
+        self._peer = peer
+        self.futures: list[Future] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._peer.wait_until(self.is_set, timeout, self.futures)
 
 
 class Waits:
@@ -132,6 +149,21 @@ class Waits:
                 return True
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         return self._wait_outside(_has_news(job, index), timeout, ())
+
+    def wait_for_job(self, job: MapJob) -> None:
+        """Wait until all that was submitted of a map is over."""
+        fiber = self._fibers.current
+        while not job.is_over():
+            lot = next((o for o in list(job.lots.values()) if self._state.claim(o)), None)
+            if fiber is None:
+                self._wait_outside(job.is_over, LOOK_SECONDS, ()) if lot is None else self._runner.run_lot(lot)
+            elif lot is not None and fiber.depth < MAX_DEPTH:
+                self._runner.run_lot(lot)
+            else:
+                if lot is not None:
+                    self._fibers.elsewhere(partial(self._runner.run_alone, lot))
+                job.waker = self._waker(fiber, None)
+                self._sleep(fiber, job.is_over, None)
 
     # ---- making way --------------------------------------------------------------------------------------------
 

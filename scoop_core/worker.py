@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from mmap import mmap
 from typing import Any
@@ -36,7 +36,7 @@ from scoop_core.program import Program
 from scoop_core.reporter import Reporter
 from scoop_core.runner import Runner
 from scoop_core.sharing import Sharing
-from scoop_core.waits import Waits
+from scoop_core.waits import Waiting, Waits
 from scoop_core.worker_state import Piece, WorkerState
 
 #: The main thread looks for messages itself after so many submits: a spawning task has much to share, soon.
@@ -96,7 +96,7 @@ class Worker(Peer):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
     ) -> Future:
         self._check()
-        group = self.accounts.of_kid(function)
+        group = self.accounts.of_kid(function, options.name)
         future = Future(self)
         if options is not DEFAULT:
             group.queued += 1
@@ -121,15 +121,23 @@ class Worker(Peer):
 
     def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
         self._check()
-        job = KeptMap(self.owner, function, self.accounts.of_kid(function), options)
+        job = KeptMap(self.owner, function, self.accounts.of_kid(function, options.name), options)
         job.n = len(items)
+        if options is not DEFAULT:
+            self._sharing.hand_over_map(job, items, form)
+            self.link.flush()
+            return job
         job.retract = partial(self._cancelling.retract, job)
         self._add_lots(job, 0, items, form)
         return job
 
     def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
         assert isinstance(job, KeptMap)
-        self._add_lots(job, job.sent, rows, "rows")
+        if job.options is not DEFAULT:
+            self.owner.extend_map(job, job.sent, rows, "rows")
+            self.link.flush()
+        else:
+            self._add_lots(job, job.sent, rows, "rows")
 
     def _add_lots(self, job: KeptMap, lo: int, items: Sequence[Any], form: str) -> None:
         job.sent = lo + len(items)
@@ -144,6 +152,24 @@ class Worker(Peer):
 
     def wait_for(self, future: Future, timeout: float | None) -> bool:
         return self._waits.wait_for(future, timeout)
+
+    def wait_for_job(self, job: MapJob) -> None:
+        self._waits.wait_for_job(job)
+
+    @property
+    def in_task(self) -> bool:
+        return self.fibers.current is not None
+
+    def attend(self, waiter: Any, future: Future) -> None:
+        if self.in_task:
+            if type(waiter.event) is not Waiting:
+                waiter.event = Waiting(self)
+            waiter.event.futures.append(future)
+
+    def forgo(self, futures: Iterable[Future], jobs: Iterable[MapJob]) -> None:
+        futures, jobs = list(futures), list(jobs)
+        self._cancelling.forgo([*futures, *(lot for job in jobs for lot in list(job.lots.values()))])
+        super().forgo(futures, jobs)
 
     def wait_until(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future] = ()) -> bool:
         return self._waits.wait_until(until, timeout, futures)
@@ -247,7 +273,22 @@ class Worker(Peer):
                 if state.pending and not state.told_rich:
                     self._sharing.tell_rich()
             wait = min(wait or FLUSH_SECONDS, FLUSH_SECONDS)
+        if (left := self._watch_limits(now)) is not None:
+            wait = left if wait is None else min(wait, left)
         self._sharing.ticking = wait is not None
+        return wait
+
+    def _watch_limits(self, now: float) -> float | None:
+        """Tell of tasks that run for longer than they may; in how many seconds to look again."""
+        wait: float | None = None
+        for piece in list(self.state.begun.values()):
+            if (limit := piece.assign.spec.limit) and not piece.overdue:
+                left = piece.since + limit - now
+                if left <= 0:
+                    piece.overdue = True
+                    self.link.send(m.Overdue(piece.assign.seq))
+                else:
+                    wait = left if wait is None else min(wait, left)
         return wait
 
     # ---- messages ----------------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ class Piece(Stretch):
         self.failures: list[m.Failure] = []
         self.since = 0.0  # when the first of `out` began
         self.sent = 0  # of `out`
+        self.overdue = False  # it runs for longer than it may, and the broker knows
 
 
 class WorkerState:

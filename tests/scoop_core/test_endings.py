@@ -65,3 +65,62 @@ def test_functions_that_nobody_uses_are_kept_for_a_while() -> None:
     stage.submit(1, job=101, function="f5")
     assert [d.digest for d in sent(stage.sent, m.Define)].count(b"f0") == 2
     assert [d.digest for d in sent(stage.sent, m.Define)].count(b"f5") == 1
+
+
+# ---- time limits ---------------------------------------------------------------------------------------------------
+
+
+def limited(tasks: int = 1) -> Stage:
+    """A worker that has run for too long."""
+    stage = Stage(workers=1)
+    stage.learn()
+    stage.submit(tasks, limit=0.5)
+    assert spans(stage.sent) == [(0, 1)] if tasks == 1 else [(0, 1), (1, 2)], "one by one, for each has its own time"
+    return stage
+
+
+@pytest.mark.parametrize("heeded", ["dropped", "done", "died"])
+def test_a_task_that_runs_too_long_is_interrupted_and_its_owner_told(heeded: str) -> None:
+    stage = limited()
+    sends = stage.say("w0", m.Overdue(1))
+    assert [(d.seq, d.lo, d.hi) for d in sent(sends, m.Drop, "w0")] == [(1, 0, 1)]
+    assert [(t.job, t.index, t.name, t.limit) for t in sent(sends, m.TimedOut, "r0")] == [(1, 0, "f", 0.5)]
+    assert stage.say("w0", m.Overdue(1)) == [], "once is enough"
+    if heeded == "dropped":
+        stage.say("w0", m.Dropped(1, 0, 1))
+    elif heeded == "done":
+        stage.done("w0", 1)
+    else:
+        assert sent(stage.wait(CANCEL_GRACE * 1.01), m.Kill)
+        stage.exit(0, begun=1, status=-9)
+    assert stage.state.deadline() is None
+    assert not stage.state.ledger.jobs
+    assert sent(stage.sent, m.Lost) == []
+    [group] = stage.state.picture(stage.now, "r0", 1)["groups"]
+    assert (group["done"], group["failed"], group["cancelled"]) == (0, 1, 0)
+
+
+def test_a_word_of_a_task_that_is_over_or_has_no_limit_changes_nothing() -> None:
+    stage = limited()
+    stage.done("w0", 1)
+    assert stage.say("w0", m.Overdue(1)) == []
+    stage.submit(1, job=2)
+    assert stage.say("w0", m.Overdue(2)) == []
+    assert stage.say("stranger", m.Overdue(2)) == []
+    assert stage.state.ledger.strange == 2
+
+
+def test_a_cancelled_task_is_not_told_to_be_late() -> None:
+    stage = limited()
+    stage.say("r0", m.Cancel(1, 0, 1))
+    assert stage.say("w0", m.Overdue(1)) == []
+
+
+def test_only_what_waits_is_cancelled_gently() -> None:
+    stage = Stage(workers=1)
+    stage.submit(10)
+    sends = stage.say("r0", m.Cancel(1, 0, 10, gently=True))
+    assert sent(sends, m.Drop) == []
+    assert [(c.lo, c.hi) for c in sent(sends, m.Cancel, "r0")] == [(1, 10)]
+    stage.done("w0", 1)
+    assert not stage.state.ledger.jobs

@@ -26,6 +26,11 @@ class Engine:
     def __init__(self) -> None:
         self.meanwhile: list[Callable[[], None]] = []  # what happens while somebody waits
         self.runs = False
+        self.in_task = False
+        self.attended: list[Future] = []
+
+    def attend(self, waiter: Any, future: Future) -> None:
+        self.attended.append(future)
 
     def wait_for(self, future: Future, timeout: float | None) -> bool:
         while self.meanwhile and not future.done():

@@ -28,6 +28,7 @@ class Function:
     fanout: int = 2
     retries: int = 2
     priority: int = 0
+    limit: float = 0.0  # seconds that a task may run
     deadly: frozenset[int] = frozenset()  # tasks that end their worker, always
 
     @property
@@ -48,6 +49,7 @@ class OwnedJob:
         self.open: dict[int, Callable[[str], None]] = {}  # tasks that are not over: whom to tell
         self.ended: set[int] = set()  # a result or a loss came
         self.told: set[int] = set()  # the broker said that it was cancelled
+        self.late: set[int] = set()  # ... that it ran longer than it may
         self.cancelled: set[int] = set()  # by the owner itself
         self.waiting: list[Callable[[str], None]] = []  # calls that have not been handed out
 
@@ -60,7 +62,7 @@ class OwnedJob:
         if whom is not None:
             whom(how)
         else:
-            assert index in self.cancelled | self.told, f"task {index} of {self} was over"
+            assert index in self.cancelled | self.told | self.late, f"task {index} of {self} was over"
 
     def drop(self, index: int) -> None:
         """The broker's word that a task is cancelled."""
@@ -70,6 +72,15 @@ class OwnedJob:
         whom = self.open.pop(index, None)
         if whom is not None:
             whom("cancelled")
+
+    def time_out(self, index: int) -> None:
+        """The broker's word that a task ran longer than it may; its outcome may have been on its way."""
+        assert self.function.limit, f"{self} has no limit"
+        assert index not in self.ended | self.told | self.late, f"task {index} of {self} is late after its end"
+        self.late.add(index)
+        whom = self.open.pop(index, None)
+        if whom is not None:
+            whom("late")
 
     def __str__(self) -> str:
         return f"job {self.number} ({self.function.name}) of {self.owner.name}"
@@ -95,7 +106,7 @@ class Peer:
         number = len(self.jobs) + 1
         spec = m.Spec(
             function.digest, function.name, root, run, place.group, place.parent,
-            function.retries, function.priority, worker, place.names,
+            function.retries, function.priority, worker, place.names, function.limit,
         )  # fmt: skip
         job = self.jobs[number] = OwnedJob(self, number, function, spec)
         self.send(m.Open(number, spec, NOTHING))
@@ -156,6 +167,8 @@ class Peer:
                 job.end(index, "failed" if index in failed else "done")
         elif isinstance(message, m.Lost):
             self.jobs[message.job].end(message.index, "lost")
+        elif isinstance(message, m.TimedOut):
+            self.jobs[message.job].time_out(message.index)
         elif isinstance(message, m.Cancel):
             for index in range(message.lo, message.hi):
                 self.jobs[message.job].drop(index)

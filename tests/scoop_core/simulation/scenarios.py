@@ -35,13 +35,14 @@ class Scenario:
     scales: bool = False
     pins: bool = False
     skips: bool = False
+    limits: bool = False
     kinds: tuple[str, ...] = ("leaf",)
 
     @classmethod
     def drawn(cls, seed: int) -> Scenario:
         """A scenario in which some things may happen, and others not."""
         rng = random.Random(seed)
-        flags = ("deaths", "stillborn", "cancels", "runs", "restarts", "leaves", "scales", "pins", "skips")
+        flags = ("deaths", "stillborn", "cancels", "runs", "restarts", "leaves", "scales", "pins", "skips", "limits")
         kinds = ("leaf", "raise", "fork", "send", "leave", "map", "flaky", "deadly", "deaf")
         return cls(
             seed,
@@ -100,6 +101,7 @@ class Simulation:
             fanout=rng.randrange(1, 7 - 2 * depth) if kind == "map" else rng.randrange(1, 4),
             retries=rng.choice((0, 1, 2, 2)) if kind != "flaky" else 2,
             priority=rng.choice((0, 0, 0, 1)),
+            limit=0.1 if self.scenario.limits and rng.random() < 0.5 else 0.0,
             deadly=frozenset({rng.randrange(3)}) if kind == "deadly" else frozenset(),
         )
         self.functions[function.digest] = function
@@ -276,6 +278,7 @@ class Simulation:
         possible += [Root.cancel_run] * scenario.runs
         possible += [Root.new_run] * scenario.runs
         possible += [self._kill] * 2 * scenario.deaths
+        possible += [self._overdue] * 4 * scenario.limits
         possible += [self._leave] * scenario.leaves
         possible += [lambda root: root.send(m.Restart())] * scenario.restarts
         possible += [lambda root: root.send(m.Scale(rng.randrange(scenario.workers + 2)))] * scenario.scales
@@ -298,6 +301,12 @@ class Simulation:
     def _kill(self, root: Root) -> None:
         if self.workers:
             self.die(self.rng.choice(list(self.workers.values())), -9)
+
+    def _overdue(self, root: Root) -> None:
+        """Tasks with a limit have run for too long, on some worker; it says so."""
+        for worker in self.workers.values():
+            if self.rng.random() < 0.5:
+                worker.look_at_limits()
 
     def _leave(self, root: Root) -> None:
         name = root.name

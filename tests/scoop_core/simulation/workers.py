@@ -539,6 +539,13 @@ class Worker(Peer):
         self.extend(job, lo, [whom(index) for index in range(lo, hi)])
         return hi - lo
 
+    def look_at_limits(self) -> None:
+        """What runs with a limit has run for too long."""
+        for piece in self.state.begun.values():
+            if piece.assign.spec.limit and not piece.overdue:
+                piece.overdue = True
+                self.send(m.Overdue(piece.assign.seq))
+
     def drop(self, message: m.Drop) -> None:
         piece = self.state.begun.get(message.seq)
         if piece is None:

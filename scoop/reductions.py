@@ -1,0 +1,95 @@
+"""Maps whose results are combined on the workers: `mapReduce` and `mapScan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import Any
+
+from scoop.engine import check_map, engine
+from scoop_core.future import Future
+
+
+def mapReduce(
+    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
+) -> Any:
+    """Map, and combine the results in pairs along a tree of tasks, keeping their order.
+
+    Args:
+        mapFunc: called with one argument from each iterable.
+        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
+        iterables: up to the end of the shortest.
+
+    Raises:
+        TypeError: there is nothing to reduce.
+        NotStarted: there is no pool.
+    """
+    check_map(mapFunc, iterables)
+    rows = list(zip(*iterables, strict=False))
+    if not rows:
+        raise TypeError("mapReduce() of empty iterables")
+    return _settle(engine("mapReduce").submit(_reduce, (mapFunc, reductionFunc, rows), {}))
+
+
+def _reduce(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> Any:
+    if len(rows) == 1:
+        return map_function(*rows[0])
+    half = len(rows) // 2
+    right = engine("mapReduce").submit(_reduce, (map_function, reduction, rows[half:]), {})
+    try:
+        left = _reduce(map_function, reduction, rows[:half])
+    except BaseException:
+        right.cancel()
+        raise
+    return reduction(left, _settle(right))
+
+
+def _settle(future: Future) -> Any:
+    """The result of a task of which nobody else knows: who is interrupted while waiting cancels it."""
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+_reduce.__qualname__ = "_reduce"
+
+
+def mapScan(
+    mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
+) -> list[Any]:
+    """Map, and return the prefix scan of the results: first, first + second, first + second + third, ...
+
+    Args:
+        mapFunc: called with one argument from each iterable.
+        reductionFunc: combines two neighbouring results; must be associative, need not be commutative.
+        iterables: up to the end of the shortest.
+
+    Raises:
+        NotStarted: there is no pool.
+    """
+    check_map(mapFunc, iterables)
+    peer = engine("mapScan")
+    rows = list(zip(*iterables, strict=False))
+    workers = peer.started_with or peer.size
+    size = max(1, -(-len(rows) // (4 * workers)))
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    scans = list(peer.map(_scan, ([mapFunc] * len(parts), [reductionFunc] * len(parts), parts)))
+    offsets: list[Any] = []
+    for scan in scans[:-1]:
+        offsets.append(reductionFunc(offsets[-1], scan[-1]) if offsets else scan[-1])
+    shifted = peer.map(_shift, ([reductionFunc] * len(offsets), offsets, scans[1:]))
+    return reduce(lambda whole, part: whole + part, shifted, scans[0] if scans else [])
+
+
+def _scan(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], rows: list[Any]) -> list[Any]:
+    out: list[Any] = []
+    for row in rows:
+        value = map_function(*row)
+        out.append(reduction(out[-1], value) if out else value)
+    return out
+
+
+def _shift(reduction: Callable[[Any, Any], Any], offset: Any, scan: list[Any]) -> list[Any]:
+    return [reduction(offset, value) for value in scan]
