@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, update_wrapper
 from itertools import count
 from typing import Any
@@ -112,6 +112,18 @@ class Executor(concurrent.futures.Executor):
             results = self._engine.map(self._prepared(fn), iterables, timeout, buffersize)
             self._jobs = [job for job in self._jobs if not job.is_over()] + [results.job]
         return results
+
+    def starmap(self, fn: Callable[..., Any], rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Call a function with each row of arguments; the results in their order, as `multiprocessing.Pool.starmap`.
+
+        Raises:
+            RuntimeError: after `shutdown`.
+        """
+        return list(self.map(fn, *zip(*rows, strict=True))) if (rows := list(rows)) else []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In a task: an executor of the pool that the task runs on."""
+        return Executor, ()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; a pool of its own ends when all is over.

@@ -6,10 +6,12 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from types import FrameType
 from typing import Any
 
 from scoop_core.fibers import Fiber, Fibers
+from scoop_core.future import Batch
 from scoop_core.jobs import MapJob
 from scoop_core.owner import Options, Owner
 from scoop_core.payload import Packed
@@ -33,6 +35,30 @@ class KeptMap(MapJob):
         self.function = function
         self.group = group
         self.options = options
+        self._counting = Lock()
+        self._ended = 0
+        self._is_complete = False
+
+    # Tasks of it may leave this worker at any time until they have ended; so that is when it is closed.
+
+    def complete(self) -> None:
+        self._is_complete = True
+        self._count(0)
+
+    def put(self, batch: Batch) -> None:
+        super().put(batch)
+        self._count(batch.hi - batch.lo)
+
+    def cancelled(self, lo: int, hi: int) -> None:
+        super().cancelled(lo, hi)
+        self._count(hi - lo)
+
+    def _count(self, ended: int) -> None:
+        with self._counting:
+            self._ended += ended
+            over = self._is_complete and self._ended >= self.sent
+        if over:
+            self.owner.close(self)
 
 
 class Lot(Stretch):

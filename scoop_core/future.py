@@ -32,15 +32,15 @@ class Engine(Protocol):
     def is_running(self, future: Future) -> bool:
         """Whether some worker has begun the task."""
 
-    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
-        """Call a function with a future that is just over, in the process that has run its task."""
-
     def attend(self, waiter: Any, future: Future) -> None:
         """Somebody is about to wait for the future by a function of the standard library."""
 
     @property
     def in_task(self) -> bool:
         """Whether a task asks: who blocks its thread then keeps others from running."""
+
+    def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
+        """Call a function with a future that is just over, in the process that has run its task."""
 
 
 class Batch:

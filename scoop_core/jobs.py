@@ -146,6 +146,10 @@ class MapJob(OwnedJob):
         self.retract: Callable[[], None] | None = None  # on a worker: lets go of these
         self._late: set[int] = set()  # tasks that ran longer than they may
 
+    def complete(self) -> None:
+        """No more tasks will come."""
+        self.owner.close(self)
+
     def time_out(self, index: int, error: BaseException) -> None:
         super().time_out(index, error)
         self._late.add(index)

@@ -102,7 +102,6 @@ class _Batches:
                     self._seen += batch.hi - batch.lo
                     return iter(batch)
                 if job.n is not None and self._seen >= job.n:
-                    job.owner.close(job)
                     raise StopIteration
                 if job.error is not None:
                     raise job.error

@@ -133,7 +133,7 @@ class Peer(ABC):
         if buffersize is None:
             items, form = columns(iterables)
             job = self._start_map(function, items, form, options)
-            self.owner.close(job)  # (a worker's own job may still leave it: it is closed when all is over)
+            job.complete()
             return MapResult(job, news, as_completed)
         if buffersize < 1:
             raise ValueError(f"buffersize must be at least 1, not {buffersize}")
@@ -148,7 +148,7 @@ class Peer(ABC):
                     self._extend_map(job, rows)
                 else:
                     job.n = job.sent
-                    self.owner.close(job)
+                    job.complete()
 
         return MapResult(job, news, as_completed, more)
 

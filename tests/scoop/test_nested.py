@@ -6,11 +6,13 @@ import itertools
 import operator
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scoop import Pool, futures
 from scoop.futures import FIRST_COMPLETED, FIRST_EXCEPTION
+from scoop_core.current import current
 from tests.scoop import tasks
 from tests.waiting import eventually
 
@@ -169,3 +171,18 @@ def test_threads_of_a_task_submit_and_wait(any_pool: Pool) -> None:
         return found
 
     assert futures.submit(parent).result(timeout=60) == dict.fromkeys(range(3), 225)
+
+
+def give_up(_: Any) -> tuple[list[Any], int]:
+    """Takes as many results of a map as there are, and never asks whether there are more."""
+    found = []
+    for _ in range(50):
+        found += [result for _, result in zip(range(20), futures.map(tasks.slowly, range(20)), strict=False)]
+    return found, len(current.engine.owner._jobs)
+
+
+def test_a_map_of_a_task_that_is_over_leaves_nothing(pool: Pool) -> None:
+    """However it was iterated. Some of its tasks go to the other worker, at any moment."""
+    for found, jobs in futures.map(give_up, range(2)):
+        assert found == list(range(20)) * 50
+        assert jobs < 3

@@ -109,13 +109,6 @@ def test_it_is_an_iterator() -> None:
     assert next(pairs) == (1, 2)
 
 
-def test_the_job_is_closed_with_the_last_result() -> None:
-    run = Run(2, good(0, 1, 2))
-    list(run.results)
-    assert run.posted == [m.Close(1)]
-    assert run.job.closed
-
-
 def late() -> bool:
     return False
 
