@@ -240,10 +240,11 @@ class Peer(ABC):
         """Take any message; by the thread that has its turn."""
         outer = self.came_from  # a callback may wait, and have further messages handled
         self.came_from = message.worker if isinstance(message, m.Result) else ""
-        handled = self.owner.handle(message, frames)
-        self.came_from = outer
-        if handled:
-            return
+        try:
+            if self.owner.handle(message, frames):
+                return
+        finally:
+            self.came_from = outer
         if isinstance(message, m.Constant):
             self._constants[message.name] = (message.parcel, frames)
         elif isinstance(message, m.Settled):
