@@ -26,6 +26,7 @@ class ScoopBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
     """
 
     default_n_jobs = -1
+    supports_retrieve_callback = True
     supports_sharedmem = False
     uses_threads = False
 
@@ -37,10 +38,11 @@ class ScoopBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
         """Tasks take it along, for a Parallel of their own."""
         return ScoopBackend, (self.nesting_level,)
 
-    @property
-    def supports_retrieve_callback(self) -> bool:
-        """A task waits by `Future.result`, so that others run meanwhile; elsewhere joblib waits for callbacks."""
-        return not engine("joblib").in_task
+    def configure(self, *args: Any, **kwargs: Any) -> int:
+        """Decide how this Parallel waits: in a task by `Future.result`, so that other tasks run meanwhile."""
+        self.supports_retrieve_callback = not engine("joblib").in_task
+        n_jobs: int = super().configure(*args, **kwargs)
+        return n_jobs
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         if n_jobs == 0:

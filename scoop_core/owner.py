@@ -32,7 +32,7 @@ CHUNK_BYTES = 16 * 1024
 CHUNK_TASKS = 10_000
 #: ... and so many times more than the one before; the first has one: so it is soon known how large they are.
 GROWTH = 8
-#: A worker that maps cuts what it keeps in about so many lots for each worker ...
+#: A worker that maps cuts what it keeps in about so many lots, for others to take, ...
 LOTS = 100
 #: ... of at most so many tasks.
 LOT_TASKS = 10_000
@@ -303,9 +303,9 @@ def columns(iterables: Sequence[Iterable[Any]]) -> tuple[Sequence[Any], str]:
     return list(zip(*iterables, strict=False)), "rows"
 
 
-def lots(items: Sequence[Any], workers: int) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Arguments in parts of about a hundredth of a worker's share: (first index, part)."""
-    size = max(1, min(LOT_TASKS, ceil(len(items) / (LOTS * max(1, workers)))))
+def lots(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Arguments in about a hundred parts: (first index, part)."""
+    size = max(1, min(LOT_TASKS, ceil(len(items) / LOTS)))
     source = iter(items)
     start = 0
     while chunk := list(islice(source, size)):

@@ -146,7 +146,7 @@ class Worker(Peer):
     def _add_lots(self, job: KeptMap, lo: int, items: Sequence[Any], form: str) -> None:
         job.sent = lo + len(items)
         job.group.queued += len(items)
-        kept = [Lot(job, lo + start, part, form) for start, part in lots(items, self.size)]
+        kept = [Lot(job, lo + start, part, form) for start, part in lots(items)]
         # The last lot first: idle workers take the oldest tasks, and this map will ask for its first lot first.
         for lot in reversed(kept):
             job.lots[lot.lo] = lot

@@ -91,6 +91,17 @@ def test_parallels_within_parallels(new_pool: PoolFactory, n: int) -> None:
     assert set(ran) <= pids
 
 
+def uneven(count: int) -> int:
+    """Some of its tasks go to another worker, whose answers come while this one runs the others."""
+    return sum(parallel(n_jobs=2)(joblib.delayed(tasks.slowly)(x) for x in range(count)))
+
+
+def test_parallels_that_share_their_calls_with_other_workers_end(pool: scoop.Pool) -> None:
+    with joblib.parallel_config("scoop"):
+        for _ in range(10):
+            assert parallel()(joblib.delayed(uneven)(count) for count in (9, 1, 5)) == [36, 0, 10]
+
+
 def test_without_a_pool() -> None:
     assert current.engine is None
     with joblib.parallel_config("scoop", n_jobs=2), pytest.raises(NotStarted, match="needs a pool"):

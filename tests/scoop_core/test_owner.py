@@ -388,15 +388,14 @@ def test_one_iterable_is_a_column_and_several_are_rows_up_to_the_shortest_ones_e
     assert columns([[], [1]]) == ([], "rows")
 
 
-@pytest.mark.parametrize("workers", [0, 1, 7])
 @pytest.mark.parametrize("count", [0, 1, 99, 1000, 5_000_000])
-def test_lots_are_small_shares_and_tile_the_whole(count: int, workers: int) -> None:
+def test_lots_are_small_shares_and_tile_the_whole(count: int) -> None:
     items = range(count)
     end = 0
-    for start, chunk in lots(items, workers):
+    for start, chunk in lots(items):
         assert start == end
         assert chunk[0] == start
-        assert 1 <= len(chunk) <= max(1, min(LOT_TASKS, -(-count // (LOTS * max(1, workers)))))
+        assert 1 <= len(chunk) <= max(1, min(LOT_TASKS, -(-count // LOTS)))
         end += len(chunk)
     assert end == count
 
