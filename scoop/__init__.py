@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "DEBUG",
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
@@ -117,10 +116,6 @@ class BrokerInfo(NamedTuple):
     address: str
 
 
-#: The original's switch for its own diagnosis; `python -m scoop top` shows what a pool does.
-DEBUG = False
-
-
 def __getattr__(name: str) -> Any:
     """The original's constants, which say what this process is right now; most of them need a pool."""
     if name in ("futures", "random", "shared"):
@@ -128,6 +123,8 @@ def __getattr__(name: str) -> Any:
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None
+    if name == "DEBUG":
+        return engine is not None and engine.recorded
     if name == "MAIN_MODULE":
         return engine.program.path if engine is not None and engine.program is not None else None
     if name == "CONFIGURATION" and engine is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import Any
 
 from scoop.engine import check_callable, check_map, engine
@@ -98,14 +98,22 @@ class Functions:
         function = self._prepared(function)
         if self._options == DEFAULT:
             return function
-        return update_wrapper(partial(_as_task, function, self._options), function, updated=())
+        return _AsTask(function, self._options)
 
     map_reduce = mapReduce
     map_scan = mapScan
 
 
-def _as_task(function: Callable[..., Any], options: Options, *args: Any) -> Any:
-    return engine("submit").submit(function, args, {}, options).result()
+class _AsTask:
+    """A function each call of which is a task with options of its own."""
+
+    def __init__(self, function: Callable[..., Any], options: Options) -> None:
+        self._function = function
+        self._options = options
+        update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any) -> Any:
+        return engine("submit").submit(self._function, args, {}, self._options).result()
 
 
 def options(

@@ -122,6 +122,7 @@ def run_program(
     )  # fmt: skip
     origin = Origin(connection, program, new_watch(reports, "w0"))
     origin.size = n
+    origin.recorded = bool(reports.timeline)
     current.engine = origin
     try:
         origin.run_program(program.run)

@@ -33,6 +33,7 @@ class Peer(ABC):
     Attributes:
         for_people: whether people can interrupt this process, for it is a root.
         started_with: how many workers the pool had at its start, if this is one of them; 0: see `size`.
+        recorded: whether all tasks are recorded for the timeline (``--debug``).
         came_from: the worker that has run the tasks whose outcomes are being handled; else an empty string.
 
     Args:
@@ -45,6 +46,7 @@ class Peer(ABC):
 
     for_people = True
     started_with = 0
+    recorded = False
     came_from = ""
 
     def __init__(

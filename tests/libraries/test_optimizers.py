@@ -135,3 +135,25 @@ def test_pyabc(pool: scoop.Pool, tmp_path: Any) -> None:
     )
     abc.new(f"sqlite:///{tmp_path / 'abc.db'}", {"y": 1.0})
     assert abc.run(max_nr_populations=2).max_t == 1
+
+
+def test_nautilus(pool: scoop.Pool) -> None:
+    nautilus = pytest.importorskip("nautilus")
+    priors = nautilus.Prior()
+    priors.add_parameter("a", dist=(-5, 5))
+    priors.add_parameter("b", dist=(-5, 5))
+    with futures.Executor() as executor:
+        sampler = nautilus.Sampler(priors, log_of_two, n_live=100, pool=executor, seed=1)
+        sampler.run(n_eff=100, verbose=False)
+    assert sampler.log_z == pytest.approx(np.log(2 * np.pi / 100), abs=0.5)
+
+
+def log_of_two(parameters: dict[str, float]) -> float:
+    return -0.5 * (parameters["a"] ** 2 + parameters["b"] ** 2)
+
+
+def test_dask(pool: scoop.Pool) -> None:
+    dask = pytest.importorskip("dask")
+    with futures.Executor() as executor:
+        squares = [dask.delayed(sphere)(x) for x in range(10)]
+        assert dask.compute(dask.delayed(sum)(squares), scheduler=executor) == (285.0,)

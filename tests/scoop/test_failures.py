@@ -597,7 +597,7 @@ def test_a_task_that_ignores_its_cancellation_loses_its_worker(
     future = futures.submit(task, tmp_path)
     victim = eventually(lambda: tasks.begun(tmp_path))[0]
     assert in_time(0.5 * SECOND, future.cancel)
-    eventually(lambda: not is_alive(victim), 3 * SECOND)
+    eventually(lambda: not is_alive(victim), 6 * SECOND)
     assert works(pool, 2)
 
 
@@ -606,7 +606,7 @@ def test_others_go_on_while_a_stubborn_task_is_killed(pool: Pool, tmp_path: Path
     victim = eventually(lambda: tasks.begun(tmp_path))[0]
     future.cancel()
     assert list(futures.map(tasks.slowly, range(100))) == list(range(100))
-    eventually(lambda: not is_alive(victim), 3 * SECOND)
+    eventually(lambda: not is_alive(victim), 6 * SECOND)
     assert works(pool, 2)
 
 

@@ -113,6 +113,7 @@ def test_mapreduce_and_mapscan_with_options(pool: scoop.Pool) -> None:
     chosen = futures.options(timeout=10, retries=1, priority=1)
     assert chosen.mapReduce(tasks.square, tasks.add, range(8)) == 140
     assert chosen.mapScan(tasks.square, tasks.add, range(8)) == [0, 1, 5, 14, 30, 55, 91, 140]
+    assert {"mapReduce(square)", "mapScan(square)", "square", "add"} <= groups(pool).keys()
     with pytest.raises(TaskTimeout):
         futures.options(timeout=LIMIT).map_reduce(nap, tasks.add, [0.0, 60])
 

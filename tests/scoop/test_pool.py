@@ -368,7 +368,7 @@ def test_two_roots_get_fair_shares(new_pool: PoolFactory, tmp_path: Path) -> Non
         mine = futures.submit(tasks.hold, tmp_path)
         assert not mine.done(), "the other one had not to wait for all that came before"
         mine.cancel()
-        results._job.drop()
+        results.job.drop()
         other.tell("end")
         assert other.end() == (0, "", "")
 

@@ -175,3 +175,22 @@ def test_without_these_options_nothing_is_written(here: Path) -> None:
     before = set(os.listdir(here))
     assert run("-m", "scoop", "-n", "1", "program.py", here, cwd=here).returncode == 0
     assert {name for name in os.listdir(here) if not name.startswith("met-")} == before - {"met-other"}
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_program_knows_whether_it_is_recorded(tmp_path: Path, debug: bool) -> None:
+    program = """
+import os, scoop
+from scoop import futures
+
+IMPORTED = scoop.DEBUG
+
+def look(_):
+    return IMPORTED, scoop.DEBUG
+
+if __name__ == "__main__":
+    print(set(futures.map(look, range(100))), scoop.DEBUG)
+"""
+    (tmp_path / "program.py").write_text(program)
+    done = run("-m", "scoop", "-n", "2", *["--debug"] * debug, "program.py", cwd=tmp_path)
+    assert done.stdout == f"{{({debug}, {debug})}} {debug}\n", done.stderr

@@ -273,7 +273,7 @@ def test_results_can_be_read_after_the_pool_has_ended(new_pool: PoolFactory) -> 
     results = futures.map(numpy.ones, [100_000] * 2)
     futures.wait([future])
     assert next(results).sum() == 100_000
-    eventually(lambda: len(results._job.batches) == 1)
+    eventually(lambda: len(results.job.batches) == 1)
     pool.stop()
     assert future.result().sum() == 100_000
     assert next(results).sum() == 100_000

@@ -17,6 +17,7 @@ SAMPLES = [
     errors.BrokerLost("why"),
     errors.TaskFailed("why"),
     errors.NotPicklable("why"),
+    errors.TaskTimeout("f", 0.5),
     errors.WorkerLost("f", -9, 2**30, 3),
     errors.RemoteTraceback("Traceback ..."),
 ]
@@ -45,6 +46,8 @@ def test_the_samples_are_all_errors_that_there_are() -> None:
         (errors.NotPicklable, TypeError),
         (errors.NotPicklable, errors.TaskFailed),
         (errors.WorkerLost, errors.TaskFailed),
+        (errors.TaskTimeout, errors.TaskFailed),
+        (errors.TaskTimeout, TimeoutError),
         (errors.TaskFailed, errors.ScoopError),
     ],
 )
