@@ -143,7 +143,7 @@ def test_nautilus(pool: scoop.Pool) -> None:
     priors.add_parameter("a", dist=(-5, 5))
     priors.add_parameter("b", dist=(-5, 5))
     with futures.Executor() as executor:
-        sampler = nautilus.Sampler(priors, log_of_two, n_live=100, pool=executor, seed=1)
+        sampler = nautilus.Sampler(priors, log_of_two, n_live=100, n_networks=1, pool=executor, seed=1)
         sampler.run(n_eff=100, verbose=False)
     assert sampler.log_z == pytest.approx(np.log(2 * np.pi / 100), abs=0.5)
 

@@ -185,4 +185,4 @@ def test_a_map_of_a_task_that_is_over_leaves_nothing(pool: Pool) -> None:
     """However it was iterated. Some of its tasks go to the other worker, at any moment."""
     for found, jobs in futures.map(give_up, range(2)):
         assert found == list(range(20)) * 50
-        assert jobs < 3
+        assert jobs < 10, "of fifty: the last one, and those of the other task, if that waits on the same worker"
