@@ -82,7 +82,7 @@ def program_parser() -> tuple[Parser, Collection[str]]:
     add("-m", dest="module", action="store_true", help="the program is the name of a module")
     add("--version", action="version", version=__version__)
     values = [
-        add("-n", type=_count, metavar="N", help="workers, this program's own process being one of them"),
+        add("-n", type=positive, metavar="N", help="workers, this program's own process being one of them"),
         add("--name", help="the pool's name, for `scoop.connect`"),
         add("--nice", type=int, default=0, metavar="L", help="added to the niceness of the workers"),
         add("-p", "--path", default=".", type=_folder, metavar="FOLDER", help="the working directory"),
@@ -199,7 +199,8 @@ def _is_program(word: str) -> bool:
     return word.endswith(".py") or os.sep in word or path.is_file() or (path / "__main__.py").is_file()
 
 
-def _count(text: str) -> int:
+def positive(text: str) -> int:
+    """The type of an argument that is a number of workers."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
     return int(text)

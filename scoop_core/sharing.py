@@ -112,19 +112,20 @@ class Sharing:
 
     def hand_over_map(self, job: KeptMap, items: Sequence[Any], form: str) -> None:
         """Send all tasks of a new map to the broker. Raises NotPicklable."""
+        self._enroll(job)
+        self._owner.extend_map(job, 0, items, form)
+
+    def _enroll(self, job: KeptMap) -> None:
         packed = self._packer.pack_function(job.function)
         group = job.group
         self._owner.enroll(job, packed, self._owner.spec(packed, group.root, group.run, group.place, job.options))
-        self._owner.extend_map(job, 0, items, form)
 
     def _export_lot(self, lot: Lot, lo: int, arguments: Sequence[Any]) -> int:
         """Give tasks of a lot to the broker; how many went."""
         job, group = lot.job, lot.job.group
         try:
             if job.number < 0:
-                packed = self._packer.pack_function(job.function)
-                spec = self._owner.spec(packed, group.root, group.run, group.place, job.options)
-                self._owner.enroll(job, packed, spec)
+                self._enroll(job)
         except Exception:  # it can't travel; then it runs here
             kept = Lot(job, lo, arguments, lot.form)
             job.lots[lo] = kept

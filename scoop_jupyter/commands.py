@@ -9,6 +9,7 @@ from typing import NoReturn
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
 
+from scoop.arguments import positive
 from scoop_core.memory import parse_size
 from scoop_core.pool import pools
 
@@ -25,12 +26,6 @@ class _Parser(argparse.ArgumentParser):
 
 class _Helped(Exception):
     """Help was asked for, and printed."""
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -54,13 +49,13 @@ def _line_parser() -> _Parser:
     parser = _Parser(prog="%scoop", description="Manage this notebook's pool of workers.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     start = commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers.")
-    start.add_argument("-n", type=_positive, help="how many (default: one for each CPU that the kernel may use)")
+    start.add_argument("-n", type=positive, help="how many (default: one for each CPU that the kernel may use)")
     start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
     start.add_argument("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
     commands.add_parser("stop", help="stop the pool", description="Stop the pool; what is pending is lost.")
     commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
     scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
-    scale.add_argument("n", type=_positive, metavar="N", help="how many")
+    scale.add_argument("n", type=positive, metavar="N", help="how many")
     commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
     connect = commands.add_parser(
         "connect", help="use a pool that runs already", description="Use a pool that another notebook started."
@@ -83,7 +78,7 @@ def _cell_parser() -> _Parser:
         "`%%scoop each` runs the cell on every worker instead.",
     )
     parser.add_argument("each", nargs="?", choices=["each"], help="run the cell on every worker")
-    parser.add_argument("-n", type=_positive, help="have this many workers")
+    parser.add_argument("-n", type=positive, help="have this many workers")
     parser.add_argument("--quiet", action="store_true", help="no panel and no summary")
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="end the cell after S seconds")
     return parser
