@@ -139,6 +139,6 @@ _OF_POOLS: dict[str, Callable[[Any], Any]] = {
     "BROKER": lambda engine: BrokerInfo(gethostname(), engine.connection.address),
     "CONFIGURATION": lambda engine: {"headless": False, "backend": "TCP" if engine.connection.secrets else "Unix"},
     "IS_ORIGIN": lambda engine: engine.for_people,
-    "SIZE": lambda engine: engine.started_with or engine.size,
+    "SIZE": lambda engine: engine.size,
     "worker": lambda engine: engine.name,
 }

@@ -84,8 +84,7 @@ def mapScan(
     check_map(mapFunc, iterables)
     peer = engine("mapScan")
     rows = list(zip(*iterables, strict=False))
-    workers = peer.started_with or peer.size
-    size = max(1, -(-len(rows) // (4 * workers)))
+    size = max(1, -(-len(rows) // (4 * peer.size)))
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     options = Options(name=f"mapScan({function_name(mapFunc)})")
     functions = [mapFunc] * len(parts), [reductionFunc] * len(parts)

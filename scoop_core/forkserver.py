@@ -110,7 +110,7 @@ class ForkServer:
         self._log_as(name)
         watch = new_watch(launch.reports, name)
         worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward, watch)
-        worker.started_with = launch.first + launch.n
+        worker.size = max(1, launch.first + launch.n)
         worker.recorded = bool(launch.reports.timeline)
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)

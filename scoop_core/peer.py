@@ -32,7 +32,7 @@ class Peer(ABC):
 
     Attributes:
         for_people: whether people can interrupt this process, for it is a root.
-        started_with: how many workers the pool had at its start, if this is one of them; 0: see `size`.
+        size: how many workers the pool has, as far as this process knows: on a worker, how many it had at its start.
         recorded: whether all tasks are recorded for the timeline (``--debug``).
         came_from: the worker that has run the tasks whose outcomes are being handled; else an empty string.
 
@@ -45,7 +45,6 @@ class Peer(ABC):
     """
 
     for_people = True
-    started_with = 0
     recorded = False
     came_from = ""
 

@@ -76,6 +76,10 @@ def test_shutdown_cancels_what_has_not_begun(new_pool: PoolFactory, tmp_path: Pa
         list(results)
 
 
+def test_in_a_task_it_has_as_many_workers_as_in_the_program(pool: scoop.Pool) -> None:
+    assert futures.submit(lambda: futures.Executor().size).result() == futures.Executor().size == 2
+
+
 INITIALISED: list[str] = []
 
 
