@@ -44,7 +44,7 @@ class BrokerState:
         self.staff = staff = Staff(ledger, endings, dealer, wanted, first)
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
-            m.CancelRun: orders.cancel_run,
+            m.CancelRun: orders.cancel_run, m.Halt: orders.halt,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
             m.Idle: reports.idle, m.Rich: reports.rich,
             m.Shared: reports.shared, m.Tally: reports.tally, m.Output: reports.output,

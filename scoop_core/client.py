@@ -88,6 +88,10 @@ class Client(Peer):
         if run == self.run:
             self.new_run()
 
+    def halt(self) -> None:
+        """Cancel all that runs or waits in the pool, whoever has submitted it; its workers stay."""
+        self.link.send(m.Halt())
+
     # ---- submitting --------------------------------------------------------------------------------------------
 
     def submit(
@@ -222,6 +226,9 @@ class Client(Peer):
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Output):
             self.sink(message.run, message.worker, message.stream, message.text)
+        elif isinstance(message, m.Halted):
+            if message.run == self.run:
+                self.new_run()
         else:
             super()._handle(message, frames)
 

@@ -155,6 +155,16 @@ class CancelRun(Header, tag="cancel_run"):
     run: int
 
 
+class Halt(Header, tag="halt"):
+    """Cancel all that runs or waits for any root; the workers stay."""
+
+
+class Halted(Header, tag="halted"):
+    """To a root: somebody had this run cancelled. What is submitted in it from now on is cancelled too."""
+
+    run: int
+
+
 class Close(Header, tag="close"):
     """The owner will not extend this job any more."""
 
@@ -398,10 +408,10 @@ class Exited(Header, tag="exited"):
 
 
 Message = (
-    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Close | Constant
-    | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle | Rich | Share
-    | Shared | Drop | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe | Usage
-    | Exited
+    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Halt | Halted
+    | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle
+    | Rich | Share | Shared | Drop | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill
+    | Observe | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

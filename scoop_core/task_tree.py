@@ -168,6 +168,14 @@ class TaskTree:
         for key in [k for k in self._runs if k[0] == root]:
             del self._runs[key]
 
+    def pending_runs(self, root: str) -> list[int]:
+        """The numbers of this root's runs that have tasks which are not over."""
+        return [
+            number
+            for (of, number), found in self._runs.items()
+            if of == root and any(node.left > 0 or node.kept for node in found.groups.values())
+        ]
+
     def runs(self, root: str = "", run: int = -1) -> Iterator[Run]:
         """The runs that match, oldest first."""
         for (of, number), found in self._runs.items():

@@ -232,7 +232,7 @@ class Simulation:
             self._step()
 
     def happen(self, what: str) -> None:
-        """Something from outside: submit, cancel, cancel_run, kill, leave, restart or scale."""
+        """Something from outside: submit, cancel, cancel_run, halt, kill, leave, restart or scale."""
         if not self.roots:
             return
         root = self.rng.choice(list(self.roots.values()))
@@ -240,6 +240,7 @@ class Simulation:
             "submit": self._submit,
             "cancel": self._cancel,
             "cancel_run": Root.cancel_run,
+            "halt": lambda root: root.send(m.Halt()),
             "kill": self._kill,
             "leave": self._leave,
             "restart": lambda root: root.send(m.Restart()),
@@ -277,6 +278,7 @@ class Simulation:
         possible += [self._cancel] * 2 * scenario.cancels
         possible += [Root.cancel_run] * scenario.runs
         possible += [Root.new_run] * scenario.runs
+        possible += [lambda root: root.send(m.Halt())] * scenario.runs
         possible += [self._kill] * 2 * scenario.deaths
         possible += [self._overdue] * 4 * scenario.limits
         possible += [self._leave] * scenario.leaves
