@@ -183,14 +183,19 @@ class Client(Peer):
 
     # ---- watching ----------------------------------------------------------------------------------------------
 
-    def watch(self, run: int, viewer: Viewer) -> int:
-        """Have pictures of a run (-1: of all roots' runs) brought to the viewer, at most ten a second.
+    def watch(self, run: int, viewer: Viewer, brief: bool = False) -> int:
+        """Have pictures brought to the viewer, at most ten a second.
+
+        Args:
+            run: of this one of this root's runs; or of ALL roots' runs, or of the RECENT ones.
+            viewer: gets them as plain data.
+            brief: without the tree of tasks.
 
         Returns:
             A number for `unwatch`. The viewer is called in whatever thread serves the link, and must be quick.
         """
         number = next(self._numbers)
-        watch = m.Watch(number, run, self.name if run >= 0 else "")
+        watch = m.Watch(number, run, self.name if run >= 0 else "", brief)
         self._viewers[number] = (watch, viewer)
         self.link.send(watch)
         return number

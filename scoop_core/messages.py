@@ -201,13 +201,18 @@ class Answer(Header, tag="answer"):
     value: Any
 
 
+#: In place of a run's number: all of them; or those that have tasks which are not over, else the last one.
+ALL, RECENT = -1, -2
+
+
 class Watch(Header, tag="watch"):
-    """A watcher asks for the next picture of a run (or of all, -1), when there is news. One request, one picture:
-    a watcher that is slow asks seldom, and nothing heaps up."""
+    """A watcher asks for the next picture of a run, when there is news. One request, one picture: a watcher that is
+    slow asks seldom, and nothing heaps up."""
 
     number: int
-    run: int
-    root: str = ""
+    run: int  # or ALL or RECENT
+    root: str = ""  # whose run
+    brief: bool = False  # without the tree
 
 
 # ---- broker to workers, and back -------------------------------------------------------------------------------
