@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from jupyter_core.utils import ensure_async
@@ -20,6 +20,9 @@ from scoop_jupyter.server.pools import Pools
 
 #: What may stand for a pool's name in an address.
 NAME = r"([\w.-]+)"
+
+#: By what means a pool can be started.
+LAUNCHERS = ["local"]
 
 #: Errors that are no faults of the server, and what they are on the web.
 EXPECTED: dict[type[BaseException], HTTPStatus] = {
@@ -37,6 +40,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     n: int | None = None
     name: str | None = None
     memory_limit: str | None = None
+    launcher: Literal["local"] = "local"
     kernel: str = ""  # kernelspec whose Python it runs; the server's own if left out
     folder: str = ""  # below the server's root
 
@@ -161,7 +165,7 @@ class OptionsHandler(Handler):
         self.reply(
             {
                 "workers": default_workers(),
-                "launchers": ["local"],
+                "launchers": LAUNCHERS,
                 "kernels": {
                     name: found["spec"]["display_name"]
                     for name, found in kernels.items()
