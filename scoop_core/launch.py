@@ -7,13 +7,14 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import NO_REPORTS, STOP_GRACE, Connection, Launch, Reports
+from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Connection, Launch, Reports
 from scoop_core.errors import StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.link import new_secrets
@@ -76,7 +77,7 @@ def launch(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=out,
-        env={**os.environ, **limits},
+        env={**without_secrets(os.environ), **limits},
         start_new_session=True,
     )
     for fd in out:
@@ -98,6 +99,18 @@ def launch(
             f"The pool {name!r} could not be started: its first process ended, or said nothing for "
             f"{START_SECONDS:g} s. What it printed on the standard error stream tells why."
         ) from error
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment the processes of a pool get.
+
+    It has to be left out before they start: what a process deletes of its own remains to be seen in /proc.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if not any(fnmatchcase(name, secret) for secret in SECRETS)
+    }
 
 
 def reap(process: subprocess.Popen[bytes]) -> None:

@@ -160,18 +160,30 @@ def test_a_program_that_forgets_its_pool_leaves_nothing() -> None:
 
 
 def test_what_a_task_finds_around_it(new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "neighbour.py").write_text("here = True")
     new_pool(1)
 
-    def look() -> tuple[str, str, bool, bool]:
+    def look() -> tuple[str, str, bool]:
         import neighbour  # type: ignore[import-not-found]
 
-        return os.getcwd(), sys.stdin.read(), neighbour.here, "JUPYTERHUB_API_TOKEN" in os.environ
+        return os.getcwd(), sys.stdin.read(), neighbour.here
 
-    assert futures.submit(look).result() == (str(tmp_path), "", True, False)
+    assert futures.submit(look).result() == (str(tmp_path), "", True)
+
+
+def test_no_process_of_a_pool_has_tokens_of_jupyter(new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUPYTERHUB_API_TOKEN", "JUPYTERHUB_OTHER_TOKEN_FILE", "JPY_API_TOKEN", "JUPYTER_TOKEN"):
+        monkeypatch.setenv(name, "top secret")
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    pool = new_pool(1)
+    assert pool._process is not None
+    first = psutil.Process(pool._process.pid)
+    environments = [process.environ() for process in [first, *first.children(recursive=True)]]
+    assert len(environments) == 4 and all(e["JUPYTERHUB_USER"] == "ada" for e in environments)
+    assert [name for e in environments for name, value in e.items() if value == "top secret"] == []
+    assert "top secret" not in futures.submit(lambda: list(os.environ.values())).result()
 
 
 def test_files_of_a_pool_are_for_its_owner_only(new_pool: PoolFactory) -> None:
