@@ -107,9 +107,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     It has to be left out before they start: what a process deletes of its own remains to be seen in /proc.
     """
     return {
-        name: value
-        for name, value in environment.items()
-        if not any(fnmatchcase(name, secret) for secret in SECRETS)
+        name: value for name, value in environment.items() if not any(fnmatchcase(name, secret) for secret in SECRETS)
     }
 
 
