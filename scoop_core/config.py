@@ -49,6 +49,13 @@ class Secrets(msgspec.Struct, frozen=True):
     client_secret: str
 
 
+class Cap(msgspec.Struct, frozen=True):
+    """How much there may be of something, and which configuration file says so."""
+
+    most: int
+    source: str
+
+
 class Connection(msgspec.Struct, frozen=True):
     """All that a program needs to reach a pool; written to its connection file (mode 0600)."""
 
@@ -59,6 +66,7 @@ class Connection(msgspec.Struct, frozen=True):
     shelf: str  # the pool's folder for shared memory; 0700
     pid: int  # of the process that started the pool
     secrets: Secrets | None = None
+    cap: Cap | None = None  # of its number of workers
 
 
 class Reports(msgspec.Struct, frozen=True):

@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Connection, Launch, Reports
+from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Cap, Connection, Launch, Reports
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus
 from scoop_core.link import new_secrets
 from scoop_core.threads import thread_limits
 
@@ -38,6 +38,7 @@ def launch(
     nice: int = 0,
     memory_limit: int = 0,
     reports: Reports = NO_REPORTS,
+    cap: Cap | None = None,
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
 
@@ -56,8 +57,8 @@ def launch(
     shelf = files.new_shelf(folder)
     keys, server_secret = new_secrets() if tcp else (None, None)
     address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
-    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
-    limits = thread_limits(n, default_workers(), os.environ)
+    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap)
+    limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
     # more threads than one it would start them where all processes are forked.
     if "numpy" in sys.modules and limits["OPENBLAS_NUM_THREADS"] == "1":

@@ -22,7 +22,7 @@ from scoop import BrokerLost, NoSuchPool, NotStarted, Pool, StartFailed, futures
 from scoop_core import messages as m
 from scoop_core.current import current
 from scoop_core.files import read_connection
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus, default_workers
 from scoop_core.threads import VARIABLES
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
@@ -138,8 +138,7 @@ def test_libraries_of_all_workers_together_start_a_thread_for_each_cpu(
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
-    cpus = default_workers()
-    new_pool(cpus)
+    new_pool(cpus())
 
     def seen(_: int) -> tuple[str, ...]:
         return tuple(os.environ[name] for name in VARIABLES)
