@@ -9,9 +9,10 @@ import re
 import secrets
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ PROJECT = Path(__file__).parents[2]
 #: Where `make jupyterhub` puts it; every user may read what is there.
 INSTALLED = (PROJECT / "build" / "jupyterhub").resolve()
 START_SECONDS = 60.0
-CELL_SECONDS = 60.0
+CELL_SECONDS = 30.0
 
 #: What is different from the configuration that we deploy: everything is of this test, and on ports of its own.
 CONFIGURATION = """
@@ -36,6 +37,7 @@ c.JupyterHub.hub_port = {hub_port}
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
 c.Authenticator.allowed_users = {users!r}
 c.Spawner.environment = {environment!r}
+c.Spawner.cpu_limit = 1
 """
 
 
@@ -123,7 +125,6 @@ class User:
         self.browser = log_in(hub, name, password)
         assert self.ask("GET", "user").json()["name"] == name
         self.token = ""  # for the user's own server
-        self._kernels: list[Kernel] = []
 
     def ask(self, verb: str, path: str, **options: Any) -> requests.Response:
         """Ask the hub's interface, as its pages do."""
@@ -163,19 +164,20 @@ class User:
         headers = {"Authorization": f"token {self.token}"}
         return requests.get(f"{self.hub.url}/user/{path}", headers=headers, timeout=30, **options)
 
-    def open_kernel(self) -> Kernel:
-        """Start a kernel on the user's server."""
-        headers = {"Authorization": f"token {self.token}"}
+    @contextmanager
+    def kernel(self) -> Iterator[Kernel]:
+        """A kernel on the user's server, for a while."""
         url = f"{self.hub.url}/user/{self.name}/api/kernels"
+        headers = {"Authorization": f"token {self.token}"}
         reply = requests.post(url, json={"name": "python3"}, headers=headers, timeout=30)
         assert reply.status_code == 201, reply.text
-        self._kernels.append(Kernel(f"{url}/{reply.json()['id']}/channels", headers))
-        return self._kernels[-1]
+        url = f"{url}/{reply.json()['id']}"
+        with closing(Kernel(f"{url}/channels", headers)) as kernel:
+            yield kernel
+        requests.delete(url, headers=headers, timeout=30)
 
     def close(self) -> None:
-        """Close the browser, with its notebooks."""
-        for kernel in self._kernels:
-            kernel.close()
+        """Close the browser."""
         self.browser.close()
 
 
@@ -191,10 +193,11 @@ def log_in(hub: Hub, name: str, password: str) -> requests.Session:
 
 
 def processes_of(uid: int) -> list[psutil.Process]:
-    """All processes that run as this user."""
+    """All processes that run as this user; without those that nobody has waited for yet."""
     found = []
-    for process in psutil.process_iter(["uids"]):
-        if process.info["uids"] is not None and process.info["uids"].real == uid:
+    for process in psutil.process_iter(["uids", "status"]):
+        owner, status = process.info["uids"], process.info["status"]
+        if owner is not None and owner.real == uid and status != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 
@@ -237,8 +240,14 @@ class Kernel:
             CellFailed: it raised.
         """
         printed, error = "", None
+        end = time.monotonic() + CELL_SECONDS
         while True:
-            message = json.loads(self._socket.recv())
+            # With the server's pings, which would otherwise start the time anew.
+            kind, frame = self._socket.recv_data_frame(control_frame=True)
+            assert time.monotonic() < end, f"the cell goes on after {CELL_SECONDS:g} s"
+            if kind != websocket.ABNF.OPCODE_TEXT:
+                continue
+            message = json.loads(frame.data)
             if message["parent_header"].get("msg_id") != identity:
                 continue
             kind, content = message["msg_type"], message["content"]

@@ -16,12 +16,17 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.jupyterhub.hub import INSTALLED, PROJECT, Hub, Kernel, User, log_in, unix_user
+from tests.jupyterhub.hub import INSTALLED, PROJECT, CellFailed, Hub, Kernel, User, log_in, processes_of, unix_user
+from tests.waiting import eventually
 
 if os.getuid() != 0:
     pytest.skip("Unix users and a hub that serves them need root", allow_module_level=True)
 if not INSTALLED.exists():
     pytest.skip("there is no JupyterHub: make jupyterhub", allow_module_level=True)
+
+
+# One that is killed for its time would leave its users behind.
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +63,8 @@ class Notebook:
     pids: list[int]
 
 
+#: What is different for Grace.
+GRACE = {"max_workers": 2}
 PIDS = "[pool._process.pid, *[p.pid for p in psutil.Process(pool._process.pid).children()]]"
 START = f"""
 import json, os, psutil, scoop, time
@@ -76,7 +83,10 @@ def hub(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         homes = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="st-", dir="/tmp")))
         homes.chmod(0o755)
         accounts = dict(stack.enter_context(unix_user(homes, name)) for name in ("ada", "grace"))
-        hub = stack.enter_context(Hub(tmp_path_factory.mktemp("hub"), set(accounts), {}))
+        limits = (PROJECT / "deploy/jupyterhub/scoop_config.py").read_text()
+        (homes / "scoop_config.py").write_text(f"{limits}\nc.Limits.users = {{{list(accounts)[1]!r}: {GRACE}}}\n")
+        environment = {"JUPYTER_CONFIG_PATH": str(homes)}
+        hub = stack.enter_context(Hub(tmp_path_factory.mktemp("hub"), set(accounts), environment))
         yield hub, accounts
 
 
@@ -87,12 +97,13 @@ def notebooks(hub: tuple[Hub, dict[str, str]]) -> Iterator[tuple[Notebook, Noteb
         users = [stack.enter_context(closing(User(hub[0], *account))) for account in hub[1].items()]
         for user in users:
             user.begin_server()
-        yield tuple(map(open_notebook, users))
+        for user in users:
+            user.await_server()
+        ada, grace = (open_notebook(user, stack.enter_context(user.kernel())) for user in users)
+        yield ada, grace
 
 
-def open_notebook(user: User) -> Notebook:
-    user.await_server()
-    kernel = user.open_kernel()
+def open_notebook(user: User, kernel: Kernel) -> Notebook:
     file, pids = json.loads(kernel.run(START))
     return Notebook(user, kernel, json.loads(Path(file).read_text()), file, pids)
 
@@ -109,9 +120,8 @@ def test_each_user_has_a_pool_and_both_compute_at_once(notebooks: tuple[Notebook
 
 
 def test_nobody_logs_in_with_a_wrong_password(hub: tuple[Hub, dict[str, str]]) -> None:
-    for name in (*hub[1], "root"):
-        with log_in(hub[0], name, "secret") as browser:
-            assert browser.get(f"{hub[0].url}/hub/api/user", timeout=20).status_code == 403
+    with log_in(hub[0], next(iter(hub[1])), "secret") as browser:
+        assert browser.get(f"{hub[0].url}/hub/api/user", timeout=20).status_code == 403
 
 
 #: What Grace tries, knowing all of Ada's pool but its keys. Each is to fail.
@@ -175,3 +185,113 @@ def test_nobody_gets_at_the_pool_of_another(notebooks: tuple[Notebook, Notebook]
     look = "print(scoop.pools(), scoop.connect('mine').client.connection.id); pool.client.picture()"
     assert grace.kernel.run(look) == f"['mine'] {grace.pool['id']}\n"
     assert ada.kernel.run("print(pool.client.picture()['pool']['strange'], len(pool.workers))") == "0 2\n"
+
+
+#: Who knows where Ada's pool on TCP is, and even the public key of its broker, but no key that it trusts.
+KEYS = """
+import zmq
+from scoop_core import messages as m
+from scoop_core.client import Client
+from scoop_core.config import Connection, Secrets
+def reach(public, secret):
+    keys = Secrets(pool["secrets"]["server_public"], public, secret)
+    connection = Connection(**{**pool, "secrets": keys})
+    try:
+        Client(connection).connect(2.0)
+    except scoop.StartFailed:
+        return "nobody answered"
+    return "welcome"
+def shout():
+    with zmq.Context() as context, context.socket(zmq.DEALER) as wire:
+        wire.linger = wire.sndtimeo = 0
+        wire.connect(pool["address"])
+        try:
+            wire.send(m.encode(m.Hello("root", os.getpid(), "here")))
+        except zmq.Again:  # the connection is already over
+            return "nobody answered"
+        return "an answer" if wire.poll(1000) else "nobody answered"
+others = [key.decode() for key in zmq.curve_keypair()]
+own = [pool["secrets"][name] for name in ("client_public", "client_secret")]
+print(json.dumps({"without keys": shout(), "with other keys": reach(*others), "with its keys": reach(*own)}))
+"""
+
+
+def test_the_port_of_a_pool_on_tcp_is_open_for_those_with_its_keys_only(
+    notebooks: tuple[Notebook, Notebook],
+) -> None:
+    ada, grace = notebooks
+    code = "wire = scoop.start(1, 'wire', tcp=True); print(wire.connection_file.read_text())"
+    pool = json.loads(ada.kernel.run(code))
+    pool.pop("cap")
+    tried = json.loads(grace.kernel.run(f"exec({KEYS!r}, {{**globals(), 'pool': {pool!r}}})"))
+    # The last shows that the others are shut out for want of keys.
+    nobody = "nobody answered"
+    assert tried == {"without keys": nobody, "with other keys": nobody, "with its keys": "welcome"}
+    assert ada.kernel.run("print(len(wire.workers), scoop.pools()); wire.stop(); pool = scoop.connect()") == (
+        "1 ['mine', 'wire']\n"
+    )
+
+
+def test_the_hub_lets_nobody_into_the_server_of_another(notebooks: tuple[Notebook, Notebook]) -> None:
+    ada, grace = notebooks
+    for path in ("api/kernels", "api/contents", "files/.local/share/jupyter/runtime/scoop-mine.json"):
+        assert grace.user.get(f"{ada.user.name}/{path}").status_code in (403, 404), path
+    assert ada.user.get(f"{ada.user.name}/api/kernels").status_code == 200
+
+
+def test_no_process_of_a_pool_has_a_token_of_the_hub(notebooks: tuple[Notebook, Notebook]) -> None:
+    for book in notebooks:
+        names = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
+        tokens = json.loads(book.kernel.run(f"print(json.dumps([os.environ[name] for name in {names}]))"))
+        seen = {pid: Path(f"/proc/{pid}/environ").read_text() for pid in book.pids}
+        seen["task"] = book.kernel.run("print(futures.submit(lambda: dict(os.environ)).result())")
+        for who, environment in seen.items():
+            assert "JUPYTERHUB_USER" in environment and not any(token in environment for token in tokens), who
+
+
+def test_nobody_has_more_workers_than_allowed(notebooks: tuple[Notebook, Notebook]) -> None:
+    ada, grace = notebooks
+    for book, most in ((ada, 4), (grace, GRACE["max_workers"])):
+        for line in (f"start -n {most + 1}", f"scale {most + 1}"):
+            with book.user.kernel() as kernel:
+                said = kernel.run(f"%load_ext scoop\n%scoop {line}")
+            file = f"{Path(book.file).parents[5]}/scoop_config.py"
+            assert f"{most + 1} workers are too many for a pool: {file} allows {most}." in said
+        with pytest.raises(CellFailed, match=f"OverLimit: .* allows {most}"):
+            book.kernel.run(f"pool.scale({most + 1})")
+        assert book.kernel.run("print(len(pool.workers))") == "2\n"
+
+
+def test_who_says_no_number_gets_the_cpus_that_the_hub_grants(notebooks: tuple[Notebook, Notebook]) -> None:
+    with notebooks[0].user.kernel() as kernel:
+        assert kernel.run("import scoop\nwith scoop.start() as pool: print(len(pool.workers))") == "1\n"
+
+
+#: Keeps both workers busy; one of them has also started a program.
+BUSY = """
+import subprocess
+def work(seconds):
+    subprocess.Popen(["sleep", str(seconds)])
+    time.sleep(seconds)
+pending = [futures.submit(work, 600) for _ in range(4)]
+while sum(row["state"] == "busy" for row in pool.workers) < 2:
+    time.sleep(0.01)
+"""
+
+
+def test_when_the_hub_stops_a_server_nothing_is_left(notebooks: tuple[Notebook, Notebook]) -> None:
+    ada, grace = notebooks
+    ada.kernel.run(BUSY)
+    ada.kernel.begin("futures.wait(pending)")
+    assert left_of(ada), "there is something to clean up"
+    ada.user.stop_server()
+    eventually(lambda: not left_of(ada), 30, 0.1)
+    assert grace.kernel.run("print(list(futures.map(abs, [-1])))") == "[1]\n"
+
+
+def left_of(book: Notebook) -> list[str]:
+    """What there is of a user's pools and of the processes that run for the user."""
+    found = [f"{process.pid} {process.name()}" for process in processes_of(book.user.uid)]
+    places = (Path("/tmp"), Path("/dev/shm"), Path(book.file).parent)
+    paths = [path for place in places for path in place.glob("scoop-*") if path.lstat().st_uid == book.user.uid]
+    return found + list(map(str, paths))
