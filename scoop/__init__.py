@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
+    BadLimits,
     BrokerLost,
     NoSuchPool,
     NotPicklable,
     NotStarted,
+    OverLimit,
     RemoteTraceback,
     ScoopError,
     StartFailed,
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BadLimits",
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
     "NotPicklable",
     "NotStarted",
+    "OverLimit",
     "Pool",
     "RemoteTraceback",
     "ScoopError",
@@ -90,9 +94,15 @@ def start(
 
     Raises:
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
+        OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
+        BadLimits: one of these files can't be used.
         StartFailed: its processes could not be started.
     """
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit)
+    # Here, as only those who start pools need it: Jupyter's configuration takes some 30 ms to import.
+    from scoop_jupyter.limits import read_limits, within_limits
+
+    n, memory_limit, cap = within_limits(n, memory_limit, read_limits())
+    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit, cap=cap)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
