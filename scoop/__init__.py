@@ -26,6 +26,7 @@ from scoop_core.current import current as _current
 from scoop_core.errors import (
     BrokerLost,
     NoSuchPool,
+    NoSuchWorker,
     NothingToReplay,
     NotPicklable,
     NotStarted,
@@ -47,6 +48,7 @@ __all__ = [
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
+    "NoSuchWorker",
     "NotPicklable",
     "NotStarted",
     "NothingToReplay",

@@ -6,6 +6,7 @@
     ├── NotStarted           futures were used, but there is no pool (also a RuntimeError)
     ├── StartFailed          a pool could not be started
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
+    ├── NoSuchWorker         a pool has no worker of that name (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
     ├── NothingToReplay      a task can't be run again: it has not failed, or is not kept (also a LookupError)
     └── TaskFailed           one task could not be run, or its outcome could not be brought back
@@ -36,6 +37,10 @@ class StartFailed(ScoopError, RuntimeError):
 
 class NoSuchPool(ScoopError, LookupError):
     """No running pool has this name, or its connection file leads nowhere."""
+
+
+class NoSuchWorker(ScoopError, LookupError):
+    """No worker of the pool has this name, or it is not one that can be replaced."""
 
 
 class BrokerLost(ScoopError, BrokenExecutor):

@@ -88,6 +88,12 @@ class Orders:
             self._endings.cancel(job, message.lo, message.hi, now, tell=False)
         self._endings.forget(job)
 
+    def cancel_task(self, peer: str, message: m.CancelTask, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(message.worker)
+        self._ledger.send(peer, m.Answer(message.number, worker is not None))
+        if worker is not None and worker.state != "starting":
+            self._endings.interrupt(worker, now)
+
     def cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
         ledger = self._ledger
         ledger.unwanted.add((peer, message.run))
