@@ -44,7 +44,7 @@ class BrokerState:
         self.staff = staff = Staff(ledger, endings, dealer, wanted, first)
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
-            m.CancelRun: orders.cancel_run, m.CancelTask: orders.cancel_task,
+            m.CancelRun: orders.cancel_run, m.CancelTask: orders.cancel_task, m.Halt: orders.halt,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
             m.Idle: reports.idle, m.Rich: reports.rich, m.Interrupted: reports.interrupted,
             m.Shared: reports.shared, m.Tally: reports.tally, m.Mishap: reports.mishap, m.Output: reports.output,
@@ -80,7 +80,7 @@ class BrokerState:
             return []
         self.endings.insist(now)
         for peer, watch in self.watchers.due(self.ledger.tree.version, now):
-            self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run)))
+            self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run, watch.brief)))
             if self._observed < now:
                 self._observed = now + OBSERVE_SECONDS / 2
                 for agent in self.staff.agents:
@@ -132,7 +132,7 @@ class BrokerState:
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:
         self.watchers.add(peer, message)
 
-    def picture(self, now: float, root: str = "", run: int = -1) -> dict[str, Any]:
+    def picture(self, now: float, root: str = "", run: int = m.ALL, brief: bool = False) -> dict[str, Any]:
         """The pool and its task tree as plain data, for the panel and the CLI."""
         ledger, staff = self.ledger, self.staff
         running: dict[int, int] = {}
@@ -141,11 +141,11 @@ class BrokerState:
             for piece in begun:
                 group = piece.job.spec.group
                 running[group] = running.get(group, 0) + 1
-        picture = ledger.tree.picture(running, root, run)
+        picture = ledger.tree.picture(running, root, run, brief)
         return {
             "pool": {**self.shown, "name": ledger.pool, "state": "running", "strange": ledger.strange + self.garbage,
                      "lost": staff.lost, "wanted": staff.wanted, "stillborn": staff.stillborn},
-            "time": now, "ended": None, **picture,
+            "time": now, **picture,
             "workers": [self._row(w, now) for w in ledger.workers.values()],
         }  # fmt: skip
 

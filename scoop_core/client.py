@@ -88,6 +88,10 @@ class Client(Peer):
         if run == self.run:
             self.new_run()
 
+    def halt(self) -> None:
+        """Cancel all that runs or waits in the pool, whoever has submitted it; its workers stay."""
+        self.link.send(m.Halt())
+
     # ---- single workers ----------------------------------------------------------------------------------------
 
     def cancel_task(self, worker: str) -> None:
@@ -220,14 +224,19 @@ class Client(Peer):
 
     # ---- watching ----------------------------------------------------------------------------------------------
 
-    def watch(self, run: int, viewer: Viewer) -> int:
-        """Have pictures of a run (-1: of all roots' runs) brought to the viewer, at most ten a second.
+    def watch(self, run: int, viewer: Viewer, brief: bool = False) -> int:
+        """Have pictures brought to the viewer, at most ten a second.
+
+        Args:
+            run: of this one of this root's runs; or of ALL roots' runs, or of the RECENT ones.
+            viewer: gets them as plain data.
+            brief: without the tree of tasks.
 
         Returns:
             A number for `unwatch`. The viewer is called in whatever thread serves the link, and must be quick.
         """
         number = next(self._numbers)
-        watch = m.Watch(number, run, self.name if run >= 0 else "")
+        watch = m.Watch(number, run, self.name if run >= 0 else "", brief)
         self._viewers[number] = (watch, viewer)
         self.link.send(watch)
         return number
@@ -263,6 +272,9 @@ class Client(Peer):
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Output):
             self.sink(message.run, message.worker, message.stream, message.text)
+        elif isinstance(message, m.Halted):
+            if message.run == self.run:
+                self.new_run()
         else:
             super()._handle(message, frames)
 

@@ -171,6 +171,16 @@ class Cancelled(Header, tag="cancelled"):
     index: int
 
 
+class Halt(Header, tag="halt"):
+    """Cancel all that runs or waits for any root; the workers stay."""
+
+
+class Halted(Header, tag="halted"):
+    """To a root: somebody had this run cancelled. What is submitted in it from now on is cancelled too."""
+
+    run: int
+
+
 class Close(Header, tag="close"):
     """The owner will not extend this job any more."""
 
@@ -209,13 +219,18 @@ class Answer(Header, tag="answer"):
     value: Any
 
 
+#: In place of a run's number: all of them; or those that have tasks which are not over, else the last one.
+ALL, RECENT = -1, -2
+
+
 class Watch(Header, tag="watch"):
-    """A watcher asks for the next picture of a run (or of all, -1), when there is news. One request, one picture:
-    a watcher that is slow asks seldom, and nothing heaps up."""
+    """A watcher asks for the next picture of a run, when there is news. One request, one picture: a watcher that is
+    slow asks seldom, and nothing heaps up."""
 
     number: int
-    run: int
-    root: str = ""
+    run: int  # or ALL or RECENT
+    root: str = ""  # whose run
+    brief: bool = False  # without the tree
 
 
 # ---- broker to workers, and back -------------------------------------------------------------------------------
@@ -457,9 +472,9 @@ class Exited(Header, tag="exited"):
 
 Message = (
     Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | CancelTask | Cancelled
-    | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle
-    | Rich | Share | Shared | Drop | DropRun | Interrupt | Interrupted | Output | Mishap | Tally | Scale | Restart
-    | RestartWorker | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
+    | Halt | Halted | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped
+    | Overdue | Idle | Rich | Share | Shared | Drop | DropRun | Interrupt | Interrupted | Output | Mishap | Tally
+    | Scale | Restart | RestartWorker | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

@@ -20,6 +20,7 @@ import zmq
 import scoop
 from scoop import BrokerLost, NoSuchPool, NotStarted, Pool, StartFailed, futures, shared
 from scoop_core import messages as m
+from scoop_core.client import Client
 from scoop_core.current import current
 from scoop_core.files import read_connection
 from scoop_core.hosts import default_workers
@@ -255,6 +256,29 @@ def test_restart_cancels_all_and_replaces_all(new_pool: PoolFactory, tmp_path: P
     with pytest.raises(futures.CancelledError):
         list(results)
     assert list(futures.map(tasks.inc, range(10))) == list(range(1, 11))
+
+
+def test_somebody_else_may_cancel_all_that_runs_here(new_pool: PoolFactory, tmp_path: Path) -> None:
+    pool = new_pool(2)
+    before = pids(pool)
+    somebody = Client(pool.client.connection)
+    somebody.connect()
+    try:
+        assert list(futures.map(tasks.inc, range(3))) == [1, 2, 3]
+        nested = futures.submit(list_of_sleeps, tmp_path)
+        eventually(lambda: tasks.begun(tmp_path))
+        somebody.halt()
+        with pytest.raises(futures.CancelledError):
+            nested.result(timeout=10)
+        eventually(lambda: at_rest(pool, 2))
+        assert pids(pool) == before, "the workers stay"
+        assert list(futures.map(tasks.inc, range(10))) == list(range(1, 11)), "what comes later is not meant"
+    finally:
+        somebody.close()
+
+
+def list_of_sleeps(folder: Path) -> None:
+    list(futures.map(tasks.sleep, [folder] * 5))
 
 
 # ---- several programs -------------------------------------------------------------------------------------------

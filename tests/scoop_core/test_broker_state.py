@@ -37,7 +37,7 @@ def test_the_simulations_reach_all_that_they_are_meant_to() -> None:
     everything = (
         "Open Extend Result Lost Cancel CancelRun Close Assign Define Done Dropped Idle Rich Share Shared Drop"
     )
-    everything += " DropRun Tally Scale Restart Retire Spawn Kill Exited"
+    everything += " DropRun Halt Halted Tally Scale Restart Retire Spawn Kill Exited"
     everything += " CancelTask Cancelled Interrupt Interrupted RestartWorker"
     assert not set(everything.split()) - set(said)
     assert died > 50

@@ -55,15 +55,16 @@ def kernel(shared_kernel: Kernel) -> Kernel:
 
 
 @pytest.fixture
-def new_kernel(event_loop_of_client: None, tmp_path: Path) -> Iterator[Callable[[], Kernel]]:
-    """Starts kernels, with the extension loaded and no pool; they end with the test."""
+def new_kernel(event_loop_of_client: None, tmp_path: Path) -> Iterator[Callable[..., Kernel]]:
+    """Starts kernels, with the extension loaded and no pool, or as a kernelspec has it; they end with the test."""
     kernels: list[Kernel] = []
 
-    def start() -> Kernel:
+    def start(specs: Path | None = None) -> Kernel:
         folder = tmp_path / f"kernel-{len(kernels)}"
         folder.mkdir()
-        kernels.append(Kernel(folder))
-        kernels[-1].run("%load_ext scoop").check()
+        kernels.append(Kernel(folder, specs))
+        if specs is None:
+            kernels[-1].run("%load_ext scoop").check()
         return kernels[-1]
 
     yield start

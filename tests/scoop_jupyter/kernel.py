@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from traitlets.config import Config
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -108,14 +109,20 @@ class Kernel:
 
     Args:
         folder: where it runs, and where IPython keeps its files.
+        specs: the folder of the kernelspecs of which it is the one called scoop; by default it is an ordinary kernel.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, specs: Path | None = None) -> None:
         environment = dict(os.environ, IPYTHONDIR=str(folder / "ipython"))
         # Where it finds this one, ipykernel does not capture what children print.
         environment.pop("PYTEST_CURRENT_TEST", None)
         # With keys: without, ipykernel warns at each start that others may listen.
-        self.manager = KernelManager(config=Config({"KernelManager": {"transport_encryption": "auto"}}))
+        config = Config({"KernelManager": {"transport_encryption": "auto"}})
+        if specs is None:
+            self.manager = KernelManager(config=config)
+        else:
+            known = KernelSpecManager(kernel_dirs=[str(specs)])
+            self.manager = KernelManager(config=config, kernel_name="scoop", kernel_spec_manager=known)
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self._cells: dict[str, Outcome] = {}
         self._connect()

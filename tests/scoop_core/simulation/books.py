@@ -27,7 +27,7 @@ class Books:
             for key, job in self._state.ledger.jobs.items():
                 if (job.spec.root, job.spec.run) == (peer, message.run):
                     self._cancel(key, self._there[key])
-        elif isinstance(message, m.Restart):
+        elif isinstance(message, (m.Restart, m.Halt)):
             for key, tasks in self._there.items():
                 self._cancel(key, tasks)
         elif isinstance(message, m.Exited):

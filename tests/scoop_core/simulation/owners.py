@@ -204,6 +204,13 @@ class Root(Peer):
     def _note(self, how: str) -> None:
         self.outcomes[how] += 1
 
+    def handle(self, message: m.Header) -> None:
+        if isinstance(message, m.Halted):
+            if message.run == self.run:
+                self.new_run()
+        else:
+            super().handle(message)
+
     def cancel_run(self) -> None:
         for job in self.jobs.values():
             if job.spec.run == self.run:

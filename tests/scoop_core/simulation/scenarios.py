@@ -236,7 +236,7 @@ class Simulation:
             self._step()
 
     def happen(self, what: str) -> None:
-        """Something from outside: submit, cancel, cancel_run, cancel_task, kill, leave, replace, restart or scale."""
+        """What comes from outside, by its name here."""
         if not self.roots:
             return
         root = self.rng.choice(list(self.roots.values()))
@@ -244,6 +244,7 @@ class Simulation:
             "submit": self._submit,
             "cancel": self._cancel,
             "cancel_run": Root.cancel_run,
+            "halt": lambda root: root.send(m.Halt()),
             "kill": self._kill,
             "leave": self._leave,
             "cancel_task": self._cancel_task,
@@ -283,6 +284,7 @@ class Simulation:
         possible += [self._cancel] * 2 * scenario.cancels
         possible += [Root.cancel_run] * scenario.runs
         possible += [Root.new_run] * scenario.runs
+        possible += [lambda root: root.send(m.Halt())] * scenario.runs
         possible += [self._kill] * 2 * scenario.deaths
         possible += [self._cancel_task] * 3 * scenario.skips_tasks
         possible += [self._replace] * 2 * scenario.replaces
