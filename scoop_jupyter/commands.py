@@ -66,6 +66,12 @@ def _line_parser() -> _Parser:
         "each", help="run a statement on every worker", description="Run a statement on every worker."
     )
     each.add_argument("statement", nargs=argparse.REMAINDER, metavar="STATEMENT", help="for imports and set-up")
+    sync = commands.add_parser(
+        "sync",
+        help="reload modules that were edited",
+        description="Reload modules of your own that were edited, as is done before each cell.",
+    )
+    sync.add_argument("switch", nargs="?", choices=["on", "off"], help="whether it is done before each cell")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
     commands.add_parser("help", help="this text", description="What %scoop can do.")
     return parser
@@ -94,6 +100,7 @@ LINE = {
     "connect": [],
     "pools": [],
     "each": [],
+    "sync": ["on", "off"],
     "panel": [],
     "help": [],
 }

@@ -109,6 +109,14 @@ class ScoopMagics(Magics):
         if not names:
             print("None of your pools runs on this host.")
 
+    def _sync(self, options: Namespace) -> None:
+        if options.switch is not None:
+            self.notebook.reloads = options.switch == "on"
+            print(f"Edited modules are {'reloaded before each cell' if self.notebook.reloads else 'left alone'}.")
+            return
+        names = ", ".join(self.notebook.modules.names) or "none"
+        print(self.notebook.sync() or f"Nothing was edited. Modules of your own: {names}")
+
     def _panel(self, options: Namespace) -> None:
         panel = LivePanel(self.notebook.ensure(), -1)
         self._panels.append(panel)

@@ -11,6 +11,7 @@ import scoop
 from scoop_core.client import Client, to_terminal, with_name
 from scoop_core.current import current
 from scoop_core.pool import Pool
+from scoop_jupyter.modules import Modules
 
 #: Cells whose tasks may still print; older ones are forgotten.
 CELLS = 200
@@ -26,6 +27,8 @@ class Notebook:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.pool: Pool | None = None
+        self.modules = Modules()
+        self.reloads = True  # whether edited modules are reloaded before each cell
         self._cells: dict[int, dict[str, Any]] = {}  # by run: the request that the cell's output answers
 
     # ---- the pool ----------------------------------------------------------------------------------------------
@@ -63,8 +66,10 @@ class Notebook:
         current.engine = client
         client.sink = self.show_output
         client.packer.label = self._cell_name
+        client.packer.edit(self.modules.edited)
         self._cells.clear()
         self._open_cell(client)
+        self._sync_before_cell(client)
         return client
 
     def stop(self) -> None:
@@ -78,13 +83,16 @@ class Notebook:
     def before_cell(self, info: Any = None) -> None:
         """What a cell submits is a run of its own."""
         client = self.client
+        self.modules.look()
         if client is not None:
             self._open_cell(client)
+            self._sync_before_cell(client)
         elif isinstance(current.engine, Client):  # it is lost; the next use starts a new pool
             current.engine = None
 
     def after_cell(self, result: Any) -> None:
         """An interrupted cell wants nothing more of what it submitted."""
+        self.modules.look()
         client = self.client
         if client is not None and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
             client.cancel_run(client.run)
@@ -96,6 +104,27 @@ class Notebook:
             self._cells[run] = kernel.get_parent("shell")
             for old in list(self._cells)[:-CELLS]:
                 del self._cells[old]
+
+    def sync(self) -> str:
+        """Reload the modules that were edited, here and, with the next call, on the workers; what came of it.
+
+        Modules whose new code fails are told on the standard error stream.
+        """
+        reloader = self.shell.magics_manager.registry.get("AutoreloadMagics")  # of `%autoreload`
+        news = self.modules.sync(already=getattr(getattr(reloader, "_reloader", None), "enabled", False))
+        for name, error in news.refused.items():
+            print(f"scoop: {name} stays as it was, its new code fails: {error}", file=sys.stderr)
+        if self.client is not None:
+            self.client.packer.edit(self.modules.edited)
+        return f"Reloaded: {', '.join(news.reloaded)}" if news.reloaded else ""
+
+    def _sync_before_cell(self, client: Client) -> None:
+        if self.reloads:
+            if said := self.sync():
+                print(said)
+        else:
+            self.modules.keep()
+            client.packer.edit(self.modules.edited)
 
     def _cell_name(self, file: str) -> str | None:
         """What tracebacks call a cell: "Cell In[3]"."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
-COMMANDS = ["start", "stop", "status", "scale", "restart", "connect", "pools", "each", "panel", "help"]
+COMMANDS = ["start", "stop", "status", "scale", "restart", "connect", "pools", "each", "sync", "panel", "help"]
 
 
 def refused(kernel: Kernel, line: str) -> str:
@@ -177,6 +177,8 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     ("code", "offers"),
     [
         ("%scoop ", {*COMMANDS, "--help"}),
+        ("%scoop sy", {"sync"}),
+        ("%scoop sync ", {"on", "off", "--help"}),
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
         ("%scoop start -n 2 --", {"--name", "--memory-limit", "--help"}),
