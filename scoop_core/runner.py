@@ -53,7 +53,7 @@ class Runner:
         self._packer = packer
         self._reporter = reporter
         self._board = board
-        self._watch = watch
+        self.watch = watch
         self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
 
     # ---- functions that the broker sent ------------------------------------------------------------------------
@@ -97,8 +97,8 @@ class Runner:
         """
         function, args, kwargs = future._call
         group: GroupCount = future._group
-        if self._watch is not None:
-            function = self._watch.wrap(function, group)
+        if self.watch is not None:
+            function = self.watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -135,8 +135,8 @@ class Runner:
         """Run a claimed lot of a map of the worker's own."""
         group = lot._group
         function = lot.job.function
-        if self._watch is not None:
-            function = self._watch.wrap(function, group)
+        if self.watch is not None:
+            function = self.watch.wrap(function, group)
         accounts = self._accounts
         fiber = self._fibers.current
         outer, before = accounts.context, accounts.running
@@ -215,8 +215,8 @@ class Runner:
         piece.since = _now()
         try:
             function = self._function(spec.function)
-            if self._watch is not None:
-                function = self._watch.wrap(function, group)
+            if self.watch is not None:
+                function = self.watch.wrap(function, group)
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
             piece.begin(arguments[piece.lo - assign.base : piece.hi - assign.base])
         except BaseException as error:

@@ -86,6 +86,7 @@ def _cell_parser() -> _Parser:
     parser.add_argument("each", nargs="?", choices=["each"], help="run the cell on every worker")
     parser.add_argument("-n", type=positive, help="have this many workers")
     parser.add_argument("--quiet", action="store_true", help="no panel and no summary")
+    parser.add_argument("--profile", action="store_true", help="show in which functions the tasks spent their time")
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="end the cell after S seconds")
     return parser
 
@@ -104,7 +105,7 @@ LINE = {
     "panel": [],
     "help": [],
 }
-CELL = ["each", "-n", "--quiet", "--timeout"]
+CELL = ["each", "-n", "--profile", "--quiet", "--timeout"]
 
 
 def parse_line(line: str) -> argparse.Namespace | None:

@@ -8,6 +8,7 @@ from typing import cast
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.display import display
 
 import scoop
 from scoop import futures, shared
@@ -17,6 +18,7 @@ from scoop_jupyter.cell import CellTimeout, cell_number, execute_there, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
+from scoop_jupyter.profile import PoolProfiler
 from scoop_jupyter.view import Snapshot, latest, render_text, summary
 
 
@@ -159,6 +161,10 @@ class ScoopMagics(Magics):
         shell.user_ns.setdefault("futures", futures)
         shell.user_ns.setdefault("shared", shared)
         in_kernel = hasattr(shell, "kernel")
+        profiler = None
+        if options.profile:
+            profiler = PoolProfiler(client)
+            self.notebook.open_cell(client)  # what asks for the profile is none of the cell's tasks
         panel = LivePanel(client, client.run, shown=in_kernel and not options.quiet)
         cancelled = False
         panel.start()
@@ -175,3 +181,7 @@ class ScoopMagics(Magics):
                 self._panels.append(panel)
             if snapshot is not None and not in_kernel and not options.quiet:
                 print(summary(snapshot))
+            if profiler is not None and client.lost is None:
+                self.notebook.open_cell(client)
+                report = profiler.finish(self.notebook.cell_name)
+                display(report) if in_kernel else print(report)

@@ -65,10 +65,10 @@ class Notebook:
         client = pool.client
         current.engine = client
         client.sink = self.show_output
-        client.packer.label = self._cell_name
+        client.packer.label = self.cell_name
         client.packer.edit(self.modules.edited)
         self._cells.clear()
-        self._open_cell(client)
+        self.open_cell(client)
         self._sync_before_cell(client)
         return client
 
@@ -85,7 +85,7 @@ class Notebook:
         client = self.client
         self.modules.look()
         if client is not None:
-            self._open_cell(client)
+            self.open_cell(client)
             self._sync_before_cell(client)
         elif isinstance(current.engine, Client):  # it is lost; the next use starts a new pool
             current.engine = None
@@ -97,7 +97,8 @@ class Notebook:
         if client is not None and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
             client.cancel_run(client.run)
 
-    def _open_cell(self, client: Client) -> None:
+    def open_cell(self, client: Client) -> None:
+        """What is submitted from now on is a run of its own; what it prints belongs to the cell that runs now."""
         run = client.new_run()
         kernel = getattr(self.shell, "kernel", None)
         if kernel is not None:
@@ -126,8 +127,8 @@ class Notebook:
             self.modules.keep()
             client.packer.edit(self.modules.edited)
 
-    def _cell_name(self, file: str) -> str | None:
-        """What tracebacks call a cell: "Cell In[3]"."""
+    def cell_name(self, file: str) -> str | None:
+        """What tracebacks call the cell of this file: "Cell In[3]"; None for others."""
         found = self.shell.compile.format_code_name(file)
         return f"{found[0]} {found[1]}" if found else None
 

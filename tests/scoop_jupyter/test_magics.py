@@ -169,7 +169,7 @@ def test_help_of_a_command(kernel: Kernel, command: str) -> None:
 
 def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     said = kernel.run("%%scoop --help\n1 / 0").check().text()
-    for option in ("-n N", "--quiet", "--timeout S", "%%scoop each"):
+    for option in ("-n N", "--profile", "--quiet", "--timeout S", "%%scoop each"):
         assert option in said
 
 
@@ -183,7 +183,7 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop start --n", {"--name"}),
         ("%scoop start -n 2 --", {"--name", "--memory-limit", "--help"}),
         ("%scoop scale --", {"--help"}),
-        ("%%scoop --", {"--quiet", "--timeout", "--help"}),
+        ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),
     ],
