@@ -47,7 +47,7 @@ class BrokerState:
             m.CancelRun: orders.cancel_run,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
             m.Idle: reports.idle, m.Rich: reports.rich,
-            m.Shared: reports.shared, m.Tally: reports.tally, m.Output: reports.output,
+            m.Shared: reports.shared, m.Tally: reports.tally, m.Mishap: reports.mishap, m.Output: reports.output,
             m.Scale: staff.scale, m.Restart: staff.restart, m.Stop: staff.stop, m.Usage: staff.usage,
             m.Exited: staff.exited,
             m.Constant: self._constant, m.Ask: self._ask, m.Watch: self._watch,
@@ -124,6 +124,9 @@ class BrokerState:
                 for worker in self.ledger.workers.values()
                 for piece in worker.pieces()
             )
+        elif message.what == "call":
+            calls = self.ledger.tree.calls
+            value = calls.find(message.id) if message.id else calls.latest(peer)
         self.ledger.send(peer, m.Answer(message.number, value))
 
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:

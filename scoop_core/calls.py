@@ -106,6 +106,16 @@ def calls(function: Callable[..., Any], items: Any, form: str) -> Iterator[Any]:
     return (run_one(function, *(item.load() if type(item) is Packed else item)) for item in items)
 
 
+def call_of(item: Any, form: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of one item, positional and by keyword; of a pickle they are made anew, as they came."""
+    if form.endswith("+"):
+        item, form = item.load() if type(item) is Packed else item, form[:-1]
+    if form == "calls":
+        args, kwargs = item
+        return args, kwargs
+    return (item if form == "rows" else (item,)), {}
+
+
 def raised(error: BaseException) -> BaseException:
     """What the task raised: in a generator, a StopIteration becomes the cause of another error."""
     cause = error.__cause__

@@ -53,7 +53,7 @@ class Endings:
 
     def lose(self, job: Job, index: int, death: Death, deaths: int, now: float) -> None:
         """A task will not be run again, for its worker died `deaths` times."""
-        self._ledger.tree.done(job.spec, 0, [f"WorkerLost: {death}"], 0.0, 0.0, now)
+        self._ledger.tree.failed(job.spec, 1, f"WorkerLost: {death}", now)
         name, end = job.spec.name, (death.status, death.peak, deaths, death.limit)
         self._ledger.tell(job, m.Lost(job.number, index, name, *end))
         self.strike(job, index, index + 1)
@@ -129,7 +129,7 @@ class Endings:
         """Tasks [lo, hi), of whatever chunks, are over: they were cancelled, or (`late`) ran longer than they may."""
         tree, spec = self._ledger.tree, job.spec
         if late:
-            tree.done(spec, 0, [late_line(spec)], spec.limit, spec.limit, now)
+            tree.failed(spec, hi - lo, late_line(spec), now, spec.limit)
         else:
             tree.cancelled(spec, hi - lo, now)
         while lo < hi:

@@ -49,6 +49,11 @@ class Span(msgspec.Struct):
     deaths: float = 0.0
 
 
+def weight(parcel: m.Parcel, frames: m.Frames) -> tuple[int, int]:
+    """How many bytes travel, and how many lie in shared memory."""
+    return len(parcel.data) + sum(map(len, frames)), sum(place.size for place in parcel.buffers if place)
+
+
 class Chunk(msgspec.Struct):
     """The arguments of tasks [lo, hi), as their owner packed them; kept until all of these are over."""
 

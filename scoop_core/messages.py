@@ -34,12 +34,13 @@ class Parcel(Header):
 
 
 class Failure(Header):
-    """The exception of one task: pickled, as a remote traceback, and in one line."""
+    """The exception of one task: pickled, as a remote traceback, and in one line; `id` is that of its `Mishap`."""
 
     index: int
     error: bytes
     traceback: str
     line: str
+    id: str = ""
 
 
 class Spec(Header):
@@ -176,12 +177,14 @@ class Settled(Header, tag="settled"):
 
 
 class Ask(Header, tag="ask"):
-    """A question to the broker: pool, running (job, index); with a number to answer by."""
+    """A question to the broker: pool, picture (of run `job`), running (job, index), or call (that failed, by the `id`
+    of its `Mishap`); with a number to answer by."""
 
     number: int
     what: str
     job: int = -1
     index: int = -1
+    id: str = ""
 
 
 class Answer(Header, tag="answer"):
@@ -326,7 +329,28 @@ class GroupTally(Header):
     cancelled: int
     seconds: float
     longest: float
-    errors: tuple[str, ...] = ()
+
+
+class Mishap(Header, tag="mishap"):
+    """What people are told of a task that failed, by the worker that ran it. It leaves before the outcome.
+
+    `call` is function and arguments, pickled, for those who run it again; without, `why` says why. It is opaque to
+    the broker, as all that is pickled.
+    """
+
+    id: str  # of this failure in its pool
+    root: str
+    run: int
+    group: int
+    parent: int
+    name: str  # of the function
+    line: str  # the exception in one line, by which different ones are told apart
+    error: str  # the remote traceback
+    arguments: str
+    output: str  # the end of what the task printed
+    source: str = ""  # the failure that this one has passed on: that of a task for which it waited
+    call: bytes = b""
+    why: str = ""
 
 
 class Tally(Header, tag="tally"):
@@ -400,8 +424,8 @@ class Exited(Header, tag="exited"):
 Message = (
     Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Close | Constant
     | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle | Rich | Share
-    | Shared | Drop | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe | Usage
-    | Exited
+    | Shared | Drop | DropRun | Output | Mishap | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe
+    | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

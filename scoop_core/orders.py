@@ -40,7 +40,7 @@ class Orders:
         spec = job.spec
         ledger.tree.queued(spec, hi - lo, now)
         if skip:
-            ledger.tree.done(spec, 0, ["NotPicklable"] * len(skip), 0.0, 0.0, now)
+            ledger.tree.failed(spec, len(skip), "NotPicklable", now)
             if len(skip) == hi - lo:
                 return
         job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip)))

@@ -609,7 +609,8 @@ function createTree(redraw) {
     if (!shown.some((row) => row.group.id === current)) current = shown[0]?.group.id ?? null;
     const nodes = [];
     for (const row of shown) {
-      const { id, errors } = row.group;
+      const { id } = row.group;
+      const errors = errorsOf(row.group);
       const part = parts.get(id);
       part.update(row, { open: isOpen(row), told: told.has(id), current: id === current });
       nodes.push(part.node);
@@ -648,7 +649,7 @@ function createTree(redraw) {
   /** Do what a click, Enter or Space on a row asks for. */
   function activate(row) {
     if (row.kids.length) setOpen(row, !isOpen(row));
-    else if (row.group.errors.length) toggleErrors(row);
+    else if (errorsOf(row.group).length) toggleErrors(row);
   }
 
   const rowOf = (event) => shown.find((row) => parts.peek(row.group.id).node === event.target.closest("tr"));
@@ -730,9 +731,9 @@ function createRow() {
     node,
     errors: list.update,
     update({ group, kids, depth, position, siblings, below: inside, failedBelow }, { open, told, current }) {
-      const { errors, ...figures } = group;
+      const { failures, ...figures } = group;
       const facts = [depth, position, siblings.length, kids.length, inside, failedBelow, open, told, current];
-      const says = [...facts, errors.length, ...Object.values(figures)].join();
+      const says = [...facts, failures.length, ...Object.values(figures)].join();
       if (says === drawn) return;
       drawn = says;
       setAttribute(node, "aria-level", depth + 1);
@@ -752,7 +753,7 @@ function createRow() {
       setText(failed, number(group.failed));
       setAttribute(failed, "aria-expanded", told);
       setAttribute(failed, "aria-label", `${number(group.failed)} failed: errors`);
-      failed.disabled = !errors.length;
+      failed.disabled = !failures.length;
       setText(below, kids.length && !open && failedBelow ? ` +${number(failedBelow)} inside` : "");
       const each = mean(group);
       setText(average, each === null ? "" : duration(each));
@@ -760,6 +761,10 @@ function createRow() {
       setText(seconds, each === null ? "" : duration(group.seconds));
     },
   };
+}
+
+function errorsOf(group) {
+  return group.failures.map((failure) => failure.error);
 }
 
 function createErrors() {

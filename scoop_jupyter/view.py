@@ -62,7 +62,7 @@ class GroupRow(TaskCounts):
     name: str
     seconds: float  # sum of the tasks' times
     longest: float  # seconds
-    errors: list[str]  # the first few
+    failures: list[dict[str, str]]  # the first few different ones
 
 
 class Snapshot(TypedDict):
@@ -371,7 +371,7 @@ def _text_group(group: GroupRow) -> str:
     if average is not None:
         text += f"  mean {duration(average)}, longest {duration(group['longest'])}"
     if group["failed"]:
-        text += ": ".join([f"  {number(group['failed'])} failed", *map(_last_line, group["errors"][:1])])
+        text += ": ".join([f"  {number(group['failed'])} failed", *map(_last_line, _errors(group)[:1])])
     return text
 
 
@@ -488,7 +488,11 @@ def _html_group(depth: int, group: GroupRow) -> str:
         + "".join(f'<td style="{_CELL}">{figure}</td>' for figure in figures)
         + "</tr>"
     )
-    return row + _html_errors(indent + 16, group["errors"]) if group["errors"] else row
+    return row + _html_errors(indent + 16, _errors(group)) if group["failures"] else row
+
+
+def _errors(group: GroupRow) -> list[str]:
+    return [failure["error"] for failure in group["failures"]]
 
 
 def _html_errors(indent: int, errors: list[str]) -> str:

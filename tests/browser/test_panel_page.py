@@ -197,7 +197,7 @@ def test_an_empty_trait_is_a_panel_too(page: Page) -> None:
 def test_names_and_errors_are_text(page: Page) -> None:
     run = samples.failed()
     run["groups"][1]["name"] = "<img src=x onerror=alert(1)>"
-    run["groups"][1]["errors"] = ["<script>alert(1)</script>"]
+    run["groups"][1]["failures"] = [samples.failure("<script>alert(1)</script>")]
     run["workers"][0]["name"] = "<b>w0</b>"
     start(page, run)
     page.get_by_role("button", name="3 failed: errors").click()

@@ -16,6 +16,7 @@ SAMPLES = [
     errors.NoSuchPool("why"),
     errors.BrokerLost("why"),
     errors.TaskFailed("why"),
+    errors.NothingToReplay("why"),
     errors.NotPicklable("why"),
     errors.TaskTimeout("f", 0.5),
     errors.WorkerLost("f", -9, 2**30, 3),

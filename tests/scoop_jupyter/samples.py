@@ -13,6 +13,11 @@ TRACEBACK = """Traceback (most recent call last):
 ZeroDivisionError: division by zero"""
 
 
+def failure(error: str) -> dict[str, str]:
+    """Return a failure that raised this."""
+    return {"id": "w0-1", "error": error, "arguments": "", "output": "", "worker": "w0"}
+
+
 def group(
     id: int,
     parent: int | None,
@@ -36,7 +41,7 @@ def group(
         "cancelled": cancelled,
         "seconds": seconds,
         "longest": longest,
-        "errors": list(errors),
+        "failures": [failure(error) for error in errors],
     }
 
 
@@ -135,7 +140,7 @@ def finished() -> Snapshot:
 def failed() -> Snapshot:
     """The same, with three that failed and five that were then cancelled."""
     run = finished()
-    run["groups"][1].update({"done": 92, "failed": 3, "cancelled": 5, "errors": [TRACEBACK]})
+    run["groups"][1].update({"done": 92, "failed": 3, "cancelled": 5, "failures": [failure(TRACEBACK)]})
     run["tasks"].update({"done": 992, "failed": 3, "cancelled": 5})
     return run
 

@@ -235,7 +235,7 @@ def test_text_bar_keeps_its_width(done: int, failed: int) -> None:
 
 def test_text_keeps_to_its_lines_and_leaves_the_terminal_alone() -> None:
     run = samples.small()
-    run["groups"][0].update({"name": "a\nb\x1b[31m", "failed": 1, "errors": ["x\x07y"]})
+    run["groups"][0].update({"name": "a\nb\x1b[31m", "failed": 1, "failures": [samples.failure("x\x07y")]})
     text = view.render_text(run)
     assert "\x1b" not in text and "\x07" not in text
     assert len(text.splitlines()) == len(view.render_text(samples.small()).splitlines())
@@ -257,7 +257,7 @@ def test_ten_thousand_groups_stay_small() -> None:
 
 def test_html_escapes_whatever_comes_from_outside() -> None:
     run = samples.failed()
-    run["groups"][0].update({"name": SCRIPT, "errors": [SCRIPT, f'">{SCRIPT}']})
+    run["groups"][0].update({"name": SCRIPT, "failures": [samples.failure(SCRIPT), samples.failure(f'">{SCRIPT}')]})
     run["workers"][0].update({"name": SCRIPT, "host": SCRIPT})
     run["pool"]["name"] = SCRIPT
     page = Page(view.render_html(run))
