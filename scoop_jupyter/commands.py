@@ -72,6 +72,12 @@ def _line_parser() -> _Parser:
         description="Reload modules of your own that were edited, as is done before each cell.",
     )
     sync.add_argument("switch", nargs="?", choices=["on", "off"], help="whether it is done before each cell")
+    debug = commands.add_parser(
+        "debug",
+        help="run a failed task again, here, and debug it",
+        description="Run a failed task again in the notebook, and open a debugger where it fails.",
+    )
+    debug.add_argument("failure", nargs="?", metavar="ID", help="as the panel shows it (default: the last failure)")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
     commands.add_parser("help", help="this text", description="What %scoop can do.")
     return parser
@@ -102,6 +108,7 @@ LINE = {
     "pools": [],
     "each": [],
     "sync": ["on", "off"],
+    "debug": [],
     "panel": [],
     "help": [],
 }

@@ -16,6 +16,7 @@ from scoop_core.errors import ScoopError
 from scoop_core.owner import Options
 from scoop_jupyter.cell import CellTimeout, cell_number, execute_there, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
+from scoop_jupyter.debug import debug
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
 from scoop_jupyter.profile import PoolProfiler
@@ -118,6 +119,12 @@ class ScoopMagics(Magics):
             return
         names = ", ".join(self.notebook.modules.names) or "none"
         print(self.notebook.sync() or f"Nothing was edited. Modules of your own: {names}")
+
+    def _debug(self, options: Namespace) -> None:
+        if self.notebook.client is None:
+            raise UsageError("%scoop debug: there is no pool, and so no task that has failed")
+        assert self.shell is not None
+        debug(self.shell, self.notebook.client, options.failure or "")
 
     def _panel(self, options: Namespace) -> None:
         panel = LivePanel(self.notebook.ensure(), -1)

@@ -9,7 +9,20 @@ import pytest
 
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
-COMMANDS = ["start", "stop", "status", "scale", "restart", "connect", "pools", "each", "sync", "panel", "help"]
+COMMANDS = [
+    "start",
+    "stop",
+    "status",
+    "scale",
+    "restart",
+    "connect",
+    "pools",
+    "each",
+    "sync",
+    "debug",
+    "panel",
+    "help",
+]
 
 
 def refused(kernel: Kernel, line: str) -> str:
