@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from typing import cast
 
 from IPython.core.error import UsageError
@@ -20,6 +22,7 @@ from scoop_jupyter.debug import debug
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
 from scoop_jupyter.profile import PoolProfiler
+from scoop_jupyter.progress import ProgressLine
 from scoop_jupyter.view import Snapshot, latest, render_text, summary
 
 
@@ -175,8 +178,11 @@ class ScoopMagics(Magics):
         panel = LivePanel(client, client.run, shown=in_kernel and not options.quiet)
         cancelled = False
         panel.start()
+        in_terminal = not in_kernel and not options.quiet
+        progress = ProgressLine(client, client.run, sys.stdout).shown() if in_terminal else nullcontext()
         try:
-            run_code(shell, f"%%scoop {line}", cell, options.timeout)
+            with progress:
+                run_code(shell, f"%%scoop {line}", cell, options.timeout)
         except (KeyboardInterrupt, CellTimeout):
             cancelled = True
             if client.lost is None:
@@ -186,7 +192,7 @@ class ScoopMagics(Magics):
             snapshot = panel.finish(cancelled)
             if panel.live:
                 self._panels.append(panel)
-            if snapshot is not None and not in_kernel and not options.quiet:
+            if snapshot is not None and in_terminal:
                 print(summary(snapshot))
             if profiler is not None and client.lost is None:
                 self.notebook.open_cell(client)
