@@ -15,6 +15,7 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from socket import gethostname
@@ -96,7 +97,9 @@ def start(
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
         StartFailed: its processes could not be started.
     """
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit)
+    shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
+    preload = ["scoop.futures", *shows, *preload]
+    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit)
 
 
 def replay(failure: str | BaseException = "") -> Any:

@@ -198,6 +198,10 @@ class Worker(Peer):
     def watch(self, watch: Watch | None) -> None:
         self._watch = self._runner.watch = self._waits.watch = watch
 
+    def show(self, content: str) -> bool:
+        """Have something else than text shown where the prints of the running task are; False if that can't be."""
+        return self._outputs is not None and self._outputs.show(content)
+
     # ---- life --------------------------------------------------------------------------------------------------
 
     def import_program(self, program: Program) -> None:

@@ -78,6 +78,12 @@ def _line_parser() -> _Parser:
         description="Run a failed task again in the notebook, and open a debugger where it fails.",
     )
     debug.add_argument("failure", nargs="?", metavar="ID", help="as the panel shows it (default: the last failure)")
+    output = commands.add_parser(
+        "output",
+        help="show what was held back of prints",
+        description="Show what tasks of a cell have printed and displayed beyond what is shown below it.",
+    )
+    output.add_argument("cell", nargs="?", type=positive, metavar="N", help="its number (default: the last one)")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
     commands.add_parser("help", help="this text", description="What %scoop can do.")
     return parser
@@ -109,6 +115,7 @@ LINE = {
     "each": [],
     "sync": ["on", "off"],
     "debug": [],
+    "output": [],
     "panel": [],
     "help": [],
 }

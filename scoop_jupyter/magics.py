@@ -129,6 +129,13 @@ class ScoopMagics(Magics):
         assert self.shell is not None
         debug(self.shell, self.notebook.client, options.failure or "")
 
+    def _output(self, options: Namespace) -> None:
+        pieces = self.notebook.outputs.held(options.cell)
+        if pieces:
+            self.notebook.outputs.print(pieces)
+        else:
+            print("Nothing is held back" + (f" of cell {options.cell}." if options.cell else "."))
+
     def _panel(self, options: Namespace) -> None:
         panel = LivePanel(self.notebook.ensure(), -1)
         self._panels.append(panel)

@@ -10,19 +10,8 @@ import pytest
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
 COMMANDS = [
-    "start",
-    "stop",
-    "status",
-    "scale",
-    "restart",
-    "connect",
-    "pools",
-    "each",
-    "sync",
-    "debug",
-    "panel",
-    "help",
-]
+    "start", "stop", "status", "scale", "restart", "connect", "pools", "each", "sync", "debug", "output", "panel", "help",
+]  # fmt: skip
 
 
 def refused(kernel: Kernel, line: str) -> str:
