@@ -15,6 +15,7 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from socket import gethostname
@@ -108,7 +109,9 @@ def start(
     from scoop_jupyter.limits import read_limits, within_limits
 
     n, memory_limit, cap = within_limits(n, memory_limit, read_limits())
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit, cap=cap)
+    shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
+    preload = ["scoop.futures", *shows, *preload]
+    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap)
 
 
 def replay(failure: str | BaseException = "") -> Any:

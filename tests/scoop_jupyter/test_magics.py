@@ -9,7 +9,10 @@ import pytest
 
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
-COMMANDS = ["start", "stop", "status", "scale", "restart", "connect", "pools", "each", "panel", "help"]
+COMMANDS = [
+    "start", "stop", "status", "scale", "restart", "connect", "pools", "each", "sync", "debug", "output", "panel",
+    "help",
+]  # fmt: skip
 
 
 def refused(kernel: Kernel, line: str) -> str:
@@ -169,7 +172,7 @@ def test_help_of_a_command(kernel: Kernel, command: str) -> None:
 
 def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     said = kernel.run("%%scoop --help\n1 / 0").check().text()
-    for option in ("-n N", "--quiet", "--timeout S", "%%scoop each"):
+    for option in ("-n N", "--profile", "--quiet", "--timeout S", "%%scoop each"):
         assert option in said
 
 
@@ -177,11 +180,13 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     ("code", "offers"),
     [
         ("%scoop ", {*COMMANDS, "--help"}),
+        ("%scoop sy", {"sync"}),
+        ("%scoop sync ", {"on", "off", "--help"}),
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
         ("%scoop start -n 2 --", {"--name", "--memory-limit", "--help"}),
         ("%scoop scale --", {"--help"}),
-        ("%%scoop --", {"--quiet", "--timeout", "--help"}),
+        ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),
     ],
