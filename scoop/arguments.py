@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from scoop import __version__
-from scoop_core.hosts import default_workers
+from scoop_core.errors import ScoopError
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
+from scoop_core.pool import check_size
+from scoop_jupyter.limits import read_limits, within_limits
 
 
 class Parser(argparse.ArgumentParser):
@@ -148,12 +150,18 @@ def parse(arguments: Sequence[str]) -> Options:
         hosts = from_file(Path(given.hostfile).read_text()) if given.hostfile else from_names(given.names)
     except (OSError, ValueError) as error:
         parser.error(f"--hostfile {given.hostfile}: {error}")
+    try:
+        fit, _, cap = within_limits(None, None, read_limits())
+        hosts = plan(hosts, given.n, own_names(), fit)
+        check_size(sum(count or 0 for _, count in hosts), cap)
+    except ScoopError as error:
+        parser.error(str(error))
     level = logging.WARNING + 10 * (given.quiet - given.verbose)
     return Options(
         program=rest[0],
         arguments=rest[1:],
         module=given.module,
-        hosts=plan(hosts, given.n, own_names(), default_workers()),
+        hosts=hosts,
         name=given.name,
         nice=given.nice,
         path=given.path,

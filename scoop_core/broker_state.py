@@ -44,12 +44,12 @@ class BrokerState:
         self.staff = staff = Staff(ledger, endings, dealer, wanted, first)
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
-            m.CancelRun: orders.cancel_run,
+            m.CancelRun: orders.cancel_run, m.CancelTask: orders.cancel_task, m.Halt: orders.halt,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
-            m.Idle: reports.idle, m.Rich: reports.rich,
+            m.Idle: reports.idle, m.Rich: reports.rich, m.Interrupted: reports.interrupted,
             m.Shared: reports.shared, m.Tally: reports.tally, m.Mishap: reports.mishap, m.Output: reports.output,
-            m.Scale: staff.scale, m.Restart: staff.restart, m.Stop: staff.stop, m.Usage: staff.usage,
-            m.Exited: staff.exited,
+            m.Scale: staff.scale, m.Restart: staff.restart, m.RestartWorker: staff.restart_worker,
+            m.Stop: staff.stop, m.Usage: staff.usage, m.Exited: staff.exited,
             m.Constant: self._constant, m.Ask: self._ask, m.Watch: self._watch,
         }  # fmt: skip
 
@@ -76,11 +76,11 @@ class BrokerState:
 
     def tick(self, now: float) -> list[Send]:
         """Do what is due: see `deadline`."""
-        if not self.endings.patience and not self.watchers:
+        if not self.endings.impatient and not self.watchers:
             return []
         self.endings.insist(now)
         for peer, watch in self.watchers.due(self.ledger.tree.version, now):
-            self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run)))
+            self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run, watch.brief)))
             if self._observed < now:
                 self._observed = now + OBSERVE_SECONDS / 2
                 for agent in self.staff.agents:
@@ -89,9 +89,9 @@ class BrokerState:
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
-        if not self.endings.patience and not self.watchers:
+        if not self.endings.impatient and not self.watchers:
             return None
-        times = [*self.endings.patience.values(), self.watchers.deadline(self.ledger.tree.version)]
+        times = [self.endings.deadline(), self.watchers.deadline(self.ledger.tree.version)]
         return min(time for time in times if time is not None)
 
     def leave(self, peer: str, now: float) -> list[Send]:
@@ -132,7 +132,7 @@ class BrokerState:
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:
         self.watchers.add(peer, message)
 
-    def picture(self, now: float, root: str = "", run: int = -1) -> dict[str, Any]:
+    def picture(self, now: float, root: str = "", run: int = m.ALL, brief: bool = False) -> dict[str, Any]:
         """The pool and its task tree as plain data, for the panel and the CLI."""
         ledger, staff = self.ledger, self.staff
         running: dict[int, int] = {}
@@ -141,11 +141,11 @@ class BrokerState:
             for piece in begun:
                 group = piece.job.spec.group
                 running[group] = running.get(group, 0) + 1
-        picture = ledger.tree.picture(running, root, run)
+        picture = ledger.tree.picture(running, root, run, brief)
         return {
             "pool": {**self.shown, "name": ledger.pool, "state": "running", "strange": ledger.strange + self.garbage,
                      "lost": staff.lost, "wanted": staff.wanted, "stillborn": staff.stillborn},
-            "time": now, "ended": None, **picture,
+            "time": now, **picture,
             "workers": [self._row(w, now) for w in ledger.workers.values()],
         }  # fmt: skip
 
@@ -159,6 +159,6 @@ class BrokerState:
         return {
             "name": worker.name, "number": worker.number, "pid": worker.pid, "host": worker.host,
             "state": "stopped" if worker.retiring else worker.state, "busy": share, "cpu": worker.cpu,
-            "memory": worker.memory, "task": task if worker.held else None, "since": worker.since or None,
-            "done": worker.done,
+            "cpu_share": worker.cpu_share, "memory": worker.memory, "task": task if worker.held else None,
+            "since": worker.since or None, "done": worker.done, "prints": worker.prints,
         }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
-from scoop_core.errors import BrokerLost, NotPicklable, StartFailed
+from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.output import DISPLAY
@@ -92,6 +92,51 @@ class Client(Peer):
         self.link.send(m.CancelRun(run))
         if run == self.run:
             self.new_run()
+
+    def halt(self) -> None:
+        """Cancel all that runs or waits in the pool, whoever has submitted it; its workers stay."""
+        self.link.send(m.Halt())
+
+    # ---- single workers ----------------------------------------------------------------------------------------
+
+    def cancel_task(self, worker: str) -> None:
+        """Cancel the task that a worker runs now, whoever submitted it.
+
+        If tasks run one within the other there, as each waits for the next, it is the innermost one. Who waits for it
+        gets `CancelledError`, as if its future had been cancelled; of a map, in the turn of this task, and the others
+        go on. One that came from elsewhere and does not heed that, deep in compiled code, loses its worker after two
+        seconds. Nothing happens if none runs.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name.
+        """
+        if not self._request(lambda number: m.CancelTask(number, worker)):
+            raise self._no_worker(worker)
+
+    def restart_worker(self, worker: str) -> None:
+        """Replace a worker by a new one, of another name.
+
+        What it was running is run again elsewhere, and that is none of the deaths that a task survives. But one that
+        may not run twice, for it has no retries, raises `WorkerLost`.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name, or it is the program itself.
+        """
+        if not self._request(lambda number: m.RestartWorker(number, worker)):
+            raise self._no_worker(worker)
+
+    def _no_worker(self, worker: str) -> NoSuchWorker:
+        names = [row["name"] for row in self.picture()["workers"]]
+        if worker in names:
+            return NoSuchWorker(f"{worker!r} is the program itself, which can't be replaced.")
+        known = ", ".join(names) or "none"
+        return NoSuchWorker(f"The pool {self.connection.name!r} has no worker {worker!r} (it has: {known}).")
 
     # ---- submitting --------------------------------------------------------------------------------------------
 
@@ -184,14 +229,19 @@ class Client(Peer):
 
     # ---- watching ----------------------------------------------------------------------------------------------
 
-    def watch(self, run: int, viewer: Viewer) -> int:
-        """Have pictures of a run (-1: of all roots' runs) brought to the viewer, at most ten a second.
+    def watch(self, run: int, viewer: Viewer, brief: bool = False) -> int:
+        """Have pictures brought to the viewer, at most ten a second.
+
+        Args:
+            run: of this one of this root's runs; or of ALL roots' runs, or of the RECENT ones.
+            viewer: gets them as plain data.
+            brief: without the tree of tasks.
 
         Returns:
             A number for `unwatch`. The viewer is called in whatever thread serves the link, and must be quick.
         """
         number = next(self._numbers)
-        watch = m.Watch(number, run, self.name if run >= 0 else "")
+        watch = m.Watch(number, run, self.name if run >= 0 else "", brief)
         self._viewers[number] = (watch, viewer)
         self.link.send(watch)
         return number
@@ -227,6 +277,9 @@ class Client(Peer):
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Output):
             self.sink(message.run, message.worker, message.stream, message.text)
+        elif isinstance(message, m.Halted):
+            if message.run == self.run:
+                self.new_run()
         else:
             super()._handle(message, frames)
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 
 import msgspec
@@ -76,12 +77,16 @@ def read_connection(path: Path) -> Connection | None:
         return None
 
 
-def running_pools() -> list[Connection]:
-    """The user's pools that run on this host; what dead ones left behind is removed."""
+def running_pools(known: Container[str] = ()) -> list[Connection]:
+    """The user's pools that run on this host; what dead ones left behind is removed.
+
+    Args:
+        known: ids of pools that need not be found, and are not asked whether they are there.
+    """
     found = []
     for path in sorted(runtime_folder().glob("scoop-*.json"), key=lambda p: p.name):
         connection = read_connection(path)
-        if connection is None:
+        if connection is None or connection.id in known:
             continue
         if is_running(connection):
             found.append(connection)

@@ -156,6 +156,31 @@ class CancelRun(Header, tag="cancel_run"):
     run: int
 
 
+class CancelTask(Header, tag="cancel_task"):
+    """Cancel the task that a worker runs now, whoever submitted it. With a number for the answer: whether there is
+    such a worker."""
+
+    number: int
+    worker: str
+
+
+class Cancelled(Header, tag="cancelled"):
+    """To an owner: one task was cancelled by somebody else, and its neighbours go on."""
+
+    job: int
+    index: int
+
+
+class Halt(Header, tag="halt"):
+    """Cancel all that runs or waits for any root; the workers stay."""
+
+
+class Halted(Header, tag="halted"):
+    """To a root: somebody had this run cancelled. What is submitted in it from now on is cancelled too."""
+
+    run: int
+
+
 class Close(Header, tag="close"):
     """The owner will not extend this job any more."""
 
@@ -194,13 +219,18 @@ class Answer(Header, tag="answer"):
     value: Any
 
 
+#: In place of a run's number: all of them; or those that have tasks which are not over, else the last one.
+ALL, RECENT = -1, -2
+
+
 class Watch(Header, tag="watch"):
-    """A watcher asks for the next picture of a run (or of all, -1), when there is news. One request, one picture:
-    a watcher that is slow asks seldom, and nothing heaps up."""
+    """A watcher asks for the next picture of a run, when there is news. One request, one picture: a watcher that is
+    slow asks seldom, and nothing heaps up."""
 
     number: int
-    run: int
-    root: str = ""
+    run: int  # or ALL or RECENT
+    root: str = ""  # whose run
+    brief: bool = False  # without the tree
 
 
 # ---- broker to workers, and back -------------------------------------------------------------------------------
@@ -303,6 +333,17 @@ class DropRun(Header, tag="drop_run"):
     run: int
 
 
+class Interrupt(Header, tag="interrupt"):
+    """End the task that runs now, the innermost one, and no other."""
+
+
+class Interrupted(Header, tag="interrupted"):
+    """The answer: this task of a piece has ended; `seq` is -1 if it was one of the worker's own, or none ran."""
+
+    seq: int = -1
+    index: int = -1
+
+
 class Output(Header, tag="output"):
     """What a task printed; goes to its root."""
 
@@ -362,6 +403,7 @@ class Tally(Header, tag="tally"):
     busy: float  # as in Done
     done: int  # tasks, since it started
     cpu: float = 0.0  # as in Done
+    prints: int = 0  # lines that tasks have printed, since it started
 
 
 # ---- managing the pool -----------------------------------------------------------------------------------------
@@ -375,6 +417,13 @@ class Scale(Header, tag="scale"):
 
 class Restart(Header, tag="restart"):
     """Cancel all, and replace every worker."""
+
+
+class RestartWorker(Header, tag="restart_worker"):
+    """Replace a worker; what it runs is run again elsewhere. With a number for the answer: whether it can be."""
+
+    number: int
+    worker: str
 
 
 class Stop(Header, tag="stop"):
@@ -404,9 +453,9 @@ class Observe(Header, tag="observe"):
 
 
 class Usage(Header, tag="usage"):
-    """From an agent: (number, CPU seconds, bytes of memory) of its workers."""
+    """From an agent: (number, CPU seconds, bytes of memory, share of a core that is used now) of its workers."""
 
-    workers: tuple[tuple[int, float, int], ...]
+    workers: tuple[tuple[int, float, int, float], ...]
 
 
 class Exited(Header, tag="exited"):
@@ -422,10 +471,10 @@ class Exited(Header, tag="exited"):
 
 
 Message = (
-    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Close | Constant
-    | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle | Rich | Share
-    | Shared | Drop | DropRun | Output | Mishap | Tally | Scale | Restart | Stop | Retire | Spawn | Kill | Observe
-    | Usage | Exited
+    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | CancelTask | Cancelled
+    | Halt | Halted | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped
+    | Overdue | Idle | Rich | Share | Shared | Drop | DropRun | Interrupt | Interrupted | Output | Mishap | Tally
+    | Scale | Restart | RestartWorker | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

@@ -88,15 +88,34 @@ class Orders:
             self._endings.cancel(job, message.lo, message.hi, now, tell=False)
         self._endings.forget(job)
 
+    def cancel_task(self, peer: str, message: m.CancelTask, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(message.worker)
+        self._ledger.send(peer, m.Answer(message.number, worker is not None))
+        if worker is not None and worker.state != "starting":
+            self._endings.interrupt(worker, now)
+
     def cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
+        self._cancel_run(peer, message.run, peer, now)
+        self._dealer.deal(now)
+
+    def halt(self, peer: str, message: m.Halt, frames: m.Frames, now: float) -> None:
         ledger = self._ledger
-        ledger.unwanted.add((peer, message.run))
-        for job in [j for j in ledger.jobs.values() if (j.spec.root, j.spec.run) == (peer, message.run)]:
-            self._endings.give_up(job, peer, now)
+        # A program that is a worker itself has no runs that could end before it does: it is stopped with its pool.
+        for root in [name for name, role in ledger.peers.items() if role == "root"]:
+            for run in ledger.tree.pending_runs(root):
+                self._cancel_run(root, run, "", now)
+                ledger.send(root, m.Halted(run))
+        self._dealer.deal(now)
+
+    def _cancel_run(self, root: str, run: int, asked: str, now: float) -> None:
+        """Cancel all of a run; who `asked` for it needs no word."""
+        ledger = self._ledger
+        ledger.unwanted.add((root, run))
+        for job in [j for j in ledger.jobs.values() if (j.spec.root, j.spec.run) == (root, run)]:
+            self._endings.give_up(job, asked, now)
         for worker in ledger.workers.values():
             if worker.state != "starting":
-                ledger.send(worker.name, m.DropRun(peer, message.run))
-        self._dealer.deal(now)
+                ledger.send(worker.name, m.DropRun(root, run))
 
 
 def _ascend(*numbers: int) -> bool:

@@ -16,7 +16,7 @@ from scoop_core.config import NO_REPORTS, Connection, Reports
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost
 from scoop_core.fibers import Fiber
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus
 from scoop_core.launch import launch, reap
 from scoop_core.program import Program
 from scoop_core.threads import thread_limits
@@ -126,7 +126,7 @@ def run_program(
     """
     sys.argv = [program.path if program.module else program.target, *arguments]
     program.prepare()
-    os.environ.update(thread_limits(n, default_workers(), os.environ))  # this process is one of the workers
+    os.environ.update(thread_limits(n, cpus(), os.environ))  # this process is one of the workers
     connection, process = launch(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
         first=1, nice=nice, reports=reports,

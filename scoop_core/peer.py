@@ -192,9 +192,13 @@ class Peer(ABC):
 
     def ask(self, what: str, timeout: float | None = 10.0, job: int = -1, index: int = -1, id: str = "") -> Any:
         """Ask the broker; see `messages.Ask`. None if there was no answer in time."""
+        return self._request(lambda number: m.Ask(number, what, job, index, id), timeout)
+
+    def _request(self, message: Callable[[int], m.Header], timeout: float | None = 10.0) -> Any:
+        """Send a message that the broker answers by its number; the answer, or None if there was none in time."""
         self._check()
         number = next(self._numbers)
-        self.link.send(m.Ask(number, what, job, index, id))
+        self.link.send(message(number))
         self.wait_until(lambda: number in self._answers or self.lost is not None, timeout)
         self._check()
         return self._answers.pop(number, None)

@@ -70,6 +70,15 @@ class Reporter:
             if over and lo + count < piece.hi:  # it was interrupted
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
+    def interrupted(self, piece: Piece | None = None) -> None:
+        """The task that was running is cancelled, alone: of a piece, what stands behind it goes back."""
+        if piece is None:
+            self._link.send(m.Interrupted())
+            return
+        self._link.send(m.Interrupted(piece.assign.seq, piece.lo + len(piece.out)))
+        if part := piece.cut(half=False):
+            self._link.send(m.Dropped(piece.assign.seq, part[0], part[1]))
+
     def failure(self, piece: Piece, index: int, error: BaseException, began: float = math.inf) -> m.Failure:
         """The outcome of a task that failed; people are told (see `Mishaps.note`)."""
         group = self._accounts.of_spec(piece.assign.spec)

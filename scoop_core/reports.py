@@ -61,6 +61,15 @@ class Reports:
         self._dealer.deal(now)
         self._dealer.feed(worker, now)
 
+    def interrupted(self, peer: str, message: m.Interrupted, frames: m.Frames, now: float) -> None:
+        self._endings.heard(peer)
+        worker = self._ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if worker and piece and piece.lo <= message.index < piece.hi:
+            self._endings.cancel_one(worker, piece, message.index, now)
+        else:
+            self._ledger.strange += message.seq >= 0
+
     def overdue(self, peer: str, message: m.Overdue, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(peer)
         piece = worker and worker.piece(message.seq)
@@ -116,7 +125,7 @@ class Reports:
         self._ledger.tree.version += 1
         worker.task, worker.since = message.task, message.since
         self._account(worker, message.busy, message.cpu)
-        worker.done = message.done
+        worker.done, worker.prints = message.done, message.prints
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None

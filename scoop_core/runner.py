@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from functools import partial
 from mmap import mmap
 from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
-from scoop_core.calls import Interrupted, Lot, call_of, calls, raised, raiser, run_many, run_one
+from scoop_core.calls import Interrupted, Lot, Skipped, call_of, calls, raised, raiser, run_many, run_one
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
@@ -113,10 +114,12 @@ class Runner:
         began = _now()
         try:
             result = run_one(function, args, kwargs)
-        except Interrupted:
+        except Interrupted as stop:
             group.cancelled += 1
             future._drop()
-            raise
+            if not isinstance(stop, Skipped):
+                raise
+            self._reporter.interrupted()
         except BaseException as error:
             self._note_failure(group, error, call[0], partial(tuple, call[1:]), began)
             future._fail(error)
@@ -160,6 +163,12 @@ class Runner:
                     run_many(out, calls(function, lot.items, lot.form))
                     if lot.swallowed(len(out)):
                         raise StopIteration
+                except Skipped:
+                    group.cancelled += 1
+                    failures[lot.lo + len(out)] = CancelledError(f"a task of {group.name!r} was cancelled")
+                    out.append(None)
+                    self._reporter.interrupted()
+                    continue
                 except Interrupted:
                     group.cancelled += lot.hi - lot.lo - len(failures)
                     group.queued += count - (lot.hi - lot.lo)
@@ -238,8 +247,10 @@ class Runner:
                     run_many(piece.out, calls(function, piece.items, form))
                     if piece.swallowed(len(piece.out)):
                         raise StopIteration
-                except Interrupted:
+                except Interrupted as stop:
                     piece.cancelled = True
+                    if isinstance(stop, Skipped):
+                        self._reporter.interrupted(piece)
                     break
                 except BaseException as error:
                     index = piece.lo + len(piece.out)

@@ -7,14 +7,14 @@ show pictures of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from scoop_core.failures import FailedCalls
-from scoop_core.messages import GroupTally, Mishap, Spec
+from scoop_core.messages import ALL, RECENT, GroupTally, Mishap, Spec
 
 #: Runs (cells) that are remembered for each root, and nodes for each run; what is older or beyond is not shown.
 RUNS = 50
@@ -94,6 +94,12 @@ class Run(msgspec.Struct):
     busy: float
     cpu: float
     groups: dict[int, Group] = {}
+    changed: float = 0.0  # when something happened to one of its tasks, last
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has tasks that are not over."""
+        return any(node.left > 0 or node.kept for node in self.groups.values())
 
 
 class TaskTree:
@@ -119,6 +125,7 @@ class TaskTree:
             for old in mine[: max(0, len(mine) - RUNS)]:
                 del self._runs[old]
                 self.calls.forget(*old)
+        found.changed = now
         node = found.groups.get(group)
         if node is None:
             if len(found.groups) >= GROUPS:
@@ -209,25 +216,32 @@ class TaskTree:
             del self._runs[key]
             self.calls.forget(*key)
 
-    def runs(self, root: str = "", run: int = -1) -> Iterator[Run]:
-        """The runs that match, oldest first."""
-        for (of, number), found in self._runs.items():
-            if (not root or of == root) and (run < 0 or number == run):
-                yield found
+    def pending_runs(self, root: str) -> list[int]:
+        """The numbers of this root's runs that have tasks which are not over."""
+        return [number for (of, number), found in self._runs.items() if of == root and found.pending]
 
-    def picture(self, running: dict[int, int], root: str = "", run: int = -1) -> dict[str, Any]:
+    def runs(self, root: str = "", run: int = ALL) -> list[Run]:
+        """The runs that match, oldest first."""
+        mine = [key for key in self._runs if not root or key[0] == root]
+        if run == RECENT:
+            mine = [key for key in mine if self._runs[key].pending] or mine[-1:]
+        return [self._runs[key] for key in mine if run < 0 or key[1] == run]
+
+    def picture(self, running: dict[int, int], root: str = "", run: int = ALL, brief: bool = False) -> dict[str, Any]:
         """Nodes and totals as plain data.
 
         Args:
             running: how many tasks of a node run on workers now, of those that the broker knows.
             root: only this root's runs.
-            run: only the run of this number.
+            run: only the run of this number, or the RECENT ones; only these tell when they ended.
+            brief: without the nodes.
         """
         rows: list[dict[str, Any]] = []
         totals = dict.fromkeys(("queued", "running", "done", "failed", "cancelled"), 0)
         started = None
         busy_before, cpu_before = self.busy, self.cpu
-        for found in self.runs(root, run):
+        shown = self.runs(root, run)
+        for found in shown:
             started = found.started if started is None else min(started, found.started)
             busy_before, cpu_before = min(busy_before, found.busy), min(cpu_before, found.cpu)
             for node in found.groups.values():
@@ -252,8 +266,11 @@ class TaskTree:
                 for state in totals:
                     totals[state] += row[state]
                 rows.append(row)
+        # A run of a notebook's cell may go on as long as the cell does, which only the notebook knows.
+        over = run == RECENT and shown and not any(found.pending for found in shown)
         return {
-            "groups": rows,
+            "groups": [] if brief else rows,
+            "ended": max(found.changed for found in shown) if over else None,
             "tasks": totals,
             "started": started,
             "busy": self.busy - busy_before,

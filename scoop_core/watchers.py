@@ -17,7 +17,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, int], m.Watch] = {}
-        self._seen: dict[tuple[str, int, str], tuple[int, float]] = {}  # version and time of the last picture
+        self._seen: dict[tuple[str, int], tuple[int, float]] = {}  # version and time of the last picture
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -34,15 +34,15 @@ class Watchers:
     def due(self, version: int, now: float) -> Iterator[tuple[str, m.Watch]]:
         """Those who get a picture now; they do not wait any more."""
         for (peer, number), watch in list(self._waiting.items()):
-            if self._time(peer, watch, version) <= now:
+            if self._time(peer, number, version) <= now:
                 del self._waiting[peer, number]
-                self._seen[peer, watch.run, watch.root] = (version, now)
+                self._seen[peer, number] = (version, now)
                 yield peer, watch
 
     def deadline(self, version: int) -> float | None:
         """When the next one is due, or None."""
-        return min((self._time(peer, watch, version) for (peer, _), watch in self._waiting.items()), default=None)
+        return min((self._time(*key, version) for key in self._waiting), default=None)
 
-    def _time(self, peer: str, watch: m.Watch, version: int) -> float:
-        seen, last = self._seen.get((peer, watch.run, watch.root), (-1, 0.0))
+    def _time(self, peer: str, number: int, version: int) -> float:
+        seen, last = self._seen.get((peer, number), (-1, 0.0))
         return last + (PICTURE_SECONDS if seen != version else QUIET_SECONDS)

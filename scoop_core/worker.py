@@ -88,6 +88,7 @@ class Worker(Peer):
         self._outputs = (
             Outputs(self.name, self._post, lambda: accounts.context, self._current_task) if forward else None
         )
+        accounts.outputs = self._outputs
         mishaps = Mishaps(self.name, self.packer, self._post, self._outputs)
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs, mishaps)
         self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, mishaps, board, watch)
@@ -294,6 +295,9 @@ class Worker(Peer):
         if self._interrupter.pending:  # it was not where it may be interrupted
             self._interrupter.retry()
             wait = RETRY_SECONDS
+        if self._interrupter.missed:
+            self._interrupter.missed = False
+            self._reporter.interrupted()
         if accounts.news or isinstance(piece, Piece) or state.pending:
             if now - accounts.told >= FLUSH_SECONDS:
                 accounts.tally(now)
@@ -335,6 +339,8 @@ class Worker(Peer):
             self._cancelling.drop(message)
         elif isinstance(message, m.DropRun):
             self._cancelling.drop_run(message.root, message.run)
+        elif isinstance(message, m.Interrupt):
+            self._interrupter.skip()
         elif isinstance(message, m.Retire):
             self._sharing.retire()
         elif isinstance(message, m.Stop):

@@ -1,7 +1,8 @@
 """The live panel below a cell: a widget that draws snapshots in the browser.
 
-One trait carries the whole snapshot, ``panel.js`` draws it. Taking snapshots, and not too many of them, is
-left to the caller: a notebook drops updates beyond some hundred a second, so show ten, and the last one.
+One trait carries the whole snapshot. ``labextension/src/widget.ts`` draws it; `make frontend` builds that to
+``static/``. Taking snapshots, and not too many of them, is left to the caller: a notebook drops updates beyond
+some hundred a second, so show ten, and the last one.
 """
 
 from pathlib import Path
@@ -23,8 +24,8 @@ class Panel(anywidget.AnyWidget):
         snapshot: What to show at first; an empty pool that is starting if left out.
     """
 
-    _esm = Path(__file__).parent / "panel.js"
-    _css = Path(__file__).parent / "panel.css"
+    _esm = Path(__file__).parent / "static" / "panel.js"
+    _css = Path(__file__).parent / "static" / "panel.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
 

@@ -57,9 +57,11 @@ class Lab:
 
     Args:
         folder: empty; for its notebooks, and for all else that it writes.
+        module: of the server; "jupyter_server" is one without JupyterLab's pages.
+        options: more of them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, module: str = "jupyterlab", options: Iterable[str] = ()) -> None:
         self.notebooks = folder / "notebooks"
         self._runtime = folder / "runtime"
         self.log = folder / "lab.log"
@@ -79,9 +81,11 @@ class Lab:
             IPYTHONDIR=str(folder / "ipython"),
         )
         environment.pop("PYTEST_CURRENT_TEST", None)  # where it finds this, ipykernel does not capture all prints
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command = [sys.executable, "-m", module, "--no-browser", "--allow-root", *options]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.notebooks}"]
-        command += ["--LabApp.expose_app_in_browser=True", "--KernelManager.transport_encryption=auto"]
+        command += ["--KernelManager.transport_encryption=auto"]
+        if module == "jupyterlab":
+            command += ["--LabApp.expose_app_in_browser=True"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
@@ -100,6 +104,11 @@ class Lab:
             time.sleep(0.05)
         self.close()
         raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()}")
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
 
     def write(self, name: str, cells: Iterable[str]) -> None:
         """Make a notebook of code cells; one that begins with # and a space becomes a text cell."""

@@ -36,6 +36,23 @@ def test_what_a_task_of_a_cancelled_run_submits_afterwards_is_cancelled_too() ->
     assert [s for s in stage.sent if isinstance(s.header, m.Assign)], "the next run is not meant"
 
 
+def test_whoever_halts_the_pool_cancels_the_runs_of_all_roots() -> None:
+    stage = Stage(workers=2, roots=3)
+    stage.submit(1, run=7, close=False)
+    stage.submit(5, owner="w0", root="r0", run=7, function="child")
+    stage.submit(3, owner="r1", root="r1", run=2)
+    sends = stage.say("r2", m.Halt())
+    assert sorted((s.to, s.header.run) for s in sends if isinstance(s.header, m.Halted)) == [("r0", 7), ("r1", 2)]
+    told = {(s.to, s.header.lo, s.header.hi) for s in sends if isinstance(s.header, m.Cancel)}
+    assert told == {("r0", 0, 1), ("r1", 0, 3), ("w0", 0, 1), ("w0", 1, 5)}
+    stage.sent.clear()
+    stage.submit(1, job=2, run=8)
+    stage.say("w0", m.Dropped(1, 0, 1))
+    stage.say("w1", m.Dropped(1, 0, 1))
+    assert [s for s in stage.sent if isinstance(s.header, m.Assign)], "the next run is not meant"
+    assert not [s for s in stage.say("r2", m.Halt()) if getattr(s.header, "run", 8) != 8], "what is over stays over"
+
+
 def test_the_owner_hears_of_each_cancelled_task_once() -> None:
     stage = Stage(workers=2)
     stage.submit(1, run=7)

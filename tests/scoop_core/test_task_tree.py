@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scoop_core.messages import GroupTally, Mishap, Spec
+from scoop_core.messages import RECENT, GroupTally, Mishap, Spec
 from scoop_core.task_tree import FAILURES, GROUPS, RUNS, Place, TaskTree, top
 
 
@@ -196,6 +196,31 @@ def test_every_change_is_news(tree: TaskTree) -> None:
     tree.worker_lost("w0")
     versions.append(tree.version)
     assert versions == sorted(set(versions))
+
+
+# ---- which runs ------------------------------------------------------------------------------------------------
+
+
+def test_recent_are_the_runs_that_go_on_else_the_last_one(tree: TaskTree) -> None:
+    first, second, other = (spec(top(r, n).child("f"), r, n) for r, n in (("r", 1), ("r", 2), ("s", 1)))
+    tree.root_found("s")
+    assert tree.picture({}, run=RECENT)["ended"] is None, "there has been none"
+    tree.queued(first, 5, 1.0)
+    tree.ran(first, "w0", 5, 0, 0.1, 0.1, 2.0)
+    tree.queued(second, 3, 3.0)
+    assert tree.picture({}, run=RECENT)["tasks"]["queued"] == 3 and tree.picture({}, run=RECENT)["ended"] is None
+    tree.queued(other, 2, 4.0)
+    assert [row["queued"] for row in tree.picture({}, run=RECENT)["groups"]] == [3, 2]
+    tree.ran(other, "w0", 2, 0, 0.1, 0.1, 5.0)
+    tree.ran(second, "w0", 3, 0, 0.1, 0.1, 6.0)
+    picture = tree.picture({}, run=RECENT)
+    assert (picture["started"], picture["ended"]) == (4.0, 5.0), "the one that began last"
+    assert tree.picture({}, "r", RECENT)["ended"] == 6.0
+
+
+def test_a_brief_picture_has_the_sums_alone(tree: TaskTree) -> None:
+    tree.queued(spec(F), 5, 1.0)
+    assert tree.picture({}, brief=True) == {**tree.picture({}), "groups": []}
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------

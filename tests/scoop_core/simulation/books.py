@@ -27,7 +27,7 @@ class Books:
             for key, job in self._state.ledger.jobs.items():
                 if (job.spec.root, job.spec.run) == (peer, message.run):
                     self._cancel(key, self._there[key])
-        elif isinstance(message, m.Restart):
+        elif isinstance(message, (m.Restart, m.Halt)):
             for key, tasks in self._there.items():
                 self._cancel(key, tasks)
         elif isinstance(message, m.Exited):
@@ -78,7 +78,7 @@ class Books:
                 mine.update(tasks)
             elif isinstance(header, m.Cancel):
                 self._cancel((send.to, header.job), set(range(header.lo, header.hi)))
-            elif isinstance(header, m.TimedOut):
+            elif isinstance(header, (m.TimedOut, m.Cancelled)):
                 self._cancel((send.to, header.job), {header.index})
             elif isinstance(header, m.Assign):
                 assert not self._state.ledger.workers[send.to].retiring, f"{send.to} is retiring, and is given work"

@@ -167,8 +167,11 @@ class Peer:
                 job.end(index, "failed" if index in failed else "done")
         elif isinstance(message, m.Lost):
             self.jobs[message.job].end(message.index, "lost")
+            self.sim.lost.append(self.jobs[message.job].function)
         elif isinstance(message, m.TimedOut):
             self.jobs[message.job].time_out(message.index)
+        elif isinstance(message, m.Cancelled):
+            self.jobs[message.job].drop(message.index)
         elif isinstance(message, m.Cancel):
             for index in range(message.lo, message.hi):
                 self.jobs[message.job].drop(index)
@@ -200,6 +203,13 @@ class Root(Peer):
 
     def _note(self, how: str) -> None:
         self.outcomes[how] += 1
+
+    def handle(self, message: m.Header) -> None:
+        if isinstance(message, m.Halted):
+            if message.run == self.run:
+                self.new_run()
+        else:
+            super().handle(message)
 
     def cancel_run(self) -> None:
         for job in self.jobs.values():

@@ -1,0 +1,6 @@
+/** The plugins of the JupyterLab extension. */
+
+import { commands, pools, sidebar, status } from "./lab/plugins";
+
+export * from "./lab/tokens";
+export default [pools, commands, sidebar, status];

@@ -1,0 +1,2 @@
+import "./panel.css";
+import "./lab.css";
