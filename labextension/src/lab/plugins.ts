@@ -10,6 +10,7 @@ import { IStatusBar } from "@jupyterlab/statusbar";
 import { addCommands, CATEGORY, OF_A_POOL } from "./commands";
 import { meant, runBelow } from "./notebooks";
 import { Pools } from "./pools";
+import { Server } from "./server";
 import { Settings } from "./settings";
 import { Sidebar } from "./sidebar";
 import { StatusItem } from "./status";
@@ -22,7 +23,7 @@ export const pools: JupyterFrontEndPlugin<IPools> = {
   description: "The user's pools of workers.",
   autoStart: true,
   provides: IPools,
-  activate: (app: JupyterFrontEnd) => new Pools(app.serviceManager.serverSettings),
+  activate: (app: JupyterFrontEnd) => new Pools(new Server(app.serviceManager.serverSettings)),
 };
 
 export const commands: JupyterFrontEndPlugin<void> = {

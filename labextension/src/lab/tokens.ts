@@ -44,6 +44,8 @@ export interface Order {
 export interface Choices {
   /** How many workers it has if nobody says so. */
   workers: number;
+  /** How many it may have; null: any number. */
+  most: number | null;
   launchers: string[];
   /** Kernels whose Python it may run: their names, and how they are shown. */
   kernels: Record<string, string>;
