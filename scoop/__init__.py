@@ -20,11 +20,14 @@ from importlib import import_module
 from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoop.engine import engine as _engine
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BrokerLost,
     NoSuchPool,
+    NoSuchWorker,
+    NothingToReplay,
     NotPicklable,
     NotStarted,
     RemoteTraceback,
@@ -45,8 +48,10 @@ __all__ = [
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
+    "NoSuchWorker",
     "NotPicklable",
     "NotStarted",
+    "NothingToReplay",
     "Pool",
     "RemoteTraceback",
     "ScoopError",
@@ -59,6 +64,7 @@ __all__ = [
     "load_ipython_extension",
     "logger",
     "pools",
+    "replay",
     "shared",
     "start",
 ]
@@ -93,6 +99,25 @@ def start(
         StartFailed: its processes could not be started.
     """
     return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit)
+
+
+def replay(failure: str | BaseException = "") -> Any:
+    """Run a task that failed once more, in this process: with ``%debug`` you then are where it fails.
+
+    Args:
+        failure: what the task raised, as it came from a future or from `map`; or the id of the failure, as the panel
+            shows it. By default the last failure, where it came from.
+
+    Returns:
+        What the task's function returns, if it does not fail this time.
+
+    Raises:
+        NotStarted: there is no pool.
+        NothingToReplay: there is no such failure, it is not kept any more, or its arguments don't travel.
+        BaseException: what the function raises.
+    """
+    __tracebackhide__ = True
+    return _engine("replay").replay(failure)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

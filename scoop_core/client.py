@@ -12,7 +12,7 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
-from scoop_core.errors import BrokerLost, NotPicklable, StartFailed
+from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.owner import Options
@@ -91,6 +91,47 @@ class Client(Peer):
     def halt(self) -> None:
         """Cancel all that runs or waits in the pool, whoever has submitted it; its workers stay."""
         self.link.send(m.Halt())
+
+    # ---- single workers ----------------------------------------------------------------------------------------
+
+    def cancel_task(self, worker: str) -> None:
+        """Cancel the task that a worker runs now, whoever submitted it.
+
+        If tasks run one within the other there, as each waits for the next, it is the innermost one. Who waits for it
+        gets `CancelledError`, as if its future had been cancelled; of a map, in the turn of this task, and the others
+        go on. One that came from elsewhere and does not heed that, deep in compiled code, loses its worker after two
+        seconds. Nothing happens if none runs.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name.
+        """
+        if not self._request(lambda number: m.CancelTask(number, worker)):
+            raise self._no_worker(worker)
+
+    def restart_worker(self, worker: str) -> None:
+        """Replace a worker by a new one, of another name.
+
+        What it was running is run again elsewhere, and that is none of the deaths that a task survives. But one that
+        may not run twice, for it has no retries, raises `WorkerLost`.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name, or it is the program itself.
+        """
+        if not self._request(lambda number: m.RestartWorker(number, worker)):
+            raise self._no_worker(worker)
+
+    def _no_worker(self, worker: str) -> NoSuchWorker:
+        names = [row["name"] for row in self.picture()["workers"]]
+        if worker in names:
+            return NoSuchWorker(f"{worker!r} is the program itself, which can't be replaced.")
+        known = ", ".join(names) or "none"
+        return NoSuchWorker(f"The pool {self.connection.name!r} has no worker {worker!r} (it has: {known}).")
 
     # ---- submitting --------------------------------------------------------------------------------------------
 

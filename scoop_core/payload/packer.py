@@ -22,6 +22,9 @@ from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
 from scoop_core.store import THRESHOLD, Shelf
 
+#: What function and arguments of a failed task may have, to be kept for running it again.
+CALL_BYTES = 4 << 20
+
 Lay = Callable[[memoryview], Segment | None]
 
 _HERE = str(Path(__file__).parent.parent)
@@ -348,6 +351,38 @@ class Packer:
         pickler.dump(error)
         return file.getvalue(), [], set()
 
+    # ---- failed calls ------------------------------------------------------------------------------------------
+
+    def pack_call(self, function: Callable[..., Any], call: tuple[tuple[Any, ...], dict[str, Any]]) -> bytes:
+        """A function and its arguments in one pickle, arrays included.
+
+        Raises:
+            TooLarge: it has more than `CALL_BYTES`; found out before it is copied.
+            Exception: whatever else pickling raises.
+        """
+        file = _Bounded()
+        Pickler(file, self._program, lambda buffer: True).dump((function, *call))
+        return file.getvalue()
+
+    @staticmethod
+    def unpack_call(data: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """The function and its arguments, positional and by keyword."""
+        function, args, kwargs = pickle.loads(data)
+        return function, args, kwargs
+
+
+class TooLarge(ValueError):
+    """A pickle grows larger than it may."""
+
+
+class _Bounded(io.BytesIO):
+    """Takes no more than a failed call may have."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + memoryview(data).nbytes > CALL_BYTES:
+            raise TooLarge(f"they have more than {CALL_BYTES >> 20} MiB")
+        return super().write(data)
+
 
 def unpack_error(failure: Failure) -> BaseException:
     """The exception of a failed task, with the remote traceback as its cause."""
@@ -358,5 +393,5 @@ def unpack_error(failure: Failure) -> BaseException:
         error = loaded
     except Exception as problem:
         error = TaskFailed(f"{failure.line} (the exception itself can't be received: {first_line(problem)})")
-    error.__cause__ = RemoteTraceback(failure.traceback)
+    error.__cause__ = RemoteTraceback(failure.traceback, failure.id)
     return error
