@@ -75,50 +75,55 @@ def compiled(edit: Edit) -> CodeType:
     return code
 
 
-def reload(module: ModuleType, edit: Edit) -> None:
+def reload(module: ModuleType, edit: Edit, namespace: dict[str, Any] | None = None) -> None:
     """Run a module's new code in its namespace; whoever has functions or classes of it has the new ones.
 
     A function remains the object that it was, and does what the new one does; so it does not matter who holds it. A
     class is a new one: names that other modules and the notebook have imported are set anew, and its instances and
     subclasses become those of the new class.
 
+    Args:
+        module: that was edited.
+        edit: what it shall be.
+        namespace: of somebody who is no module, and may have imported names from it.
+
     Raises:
         BaseException: what the code raised; the module then is as it was.
     """
     code = compiled(edit)
-    namespace = module.__dict__
-    before = dict(namespace)
+    names = module.__dict__
+    before = dict(names)
     try:
-        exec(code, namespace)
+        exec(code, names)
     except BaseException:
-        namespace.clear()
-        namespace.update(before)
+        names.clear()
+        names.update(before)
         raise
     successors: dict[int, Any] = {}
     classes: dict[type, type] = {}
     for name, old in before.items():
         if getattr(old, "__module__", None) != module.__name__ or not callable(old):
             continue
-        new = namespace[name]
+        new = names[name]
         if new is old:
             if isinstance(old, (FunctionType, type)):  # the new code has it no more
-                del namespace[name]
+                del names[name]
         elif _renew(old, new):
-            namespace[name] = old
+            names[name] = old
         else:
             successors[id(old)] = new
             if isinstance(old, type) and isinstance(new, type):
                 classes[old] = new
-    _hand_over(successors, classes)
-
-
-def _hand_over(successors: dict[int, Any], classes: dict[type, type]) -> None:
-    """Give new objects to those who have the old ones."""
-    for holder in list(sys.modules.values()):
-        names = vars(holder) if isinstance(holder, ModuleType) else {}
-        for name, value in list(names.items()):
+    holders = [vars(holder) for holder in list(sys.modules.values()) if isinstance(holder, ModuleType)]
+    for holder in holders if namespace is None else [*holders, namespace]:
+        for name, value in list(holder.items()):
             if id(value) in successors:
-                names[name] = successors[id(value)]
+                holder[name] = successors[id(value)]
+    _replace(classes)
+
+
+def _replace(classes: dict[type, type]) -> None:
+    """Let instances and subclasses of old classes be those of the new ones."""
     for old, new in classes.items():
         for name, value in list(vars(new).items()):
             method = vars(old).get(name)

@@ -21,13 +21,13 @@ class RunProfiler(Profiler):
 
     def __init__(self, root: str, after: int) -> None:
         super().__init__(Path())
-        self._root = root
+        self.root = root
         self._after = after
         self._counted: list[bool] = []  # of the tasks that run one within the other
 
     def begin(self, group: GroupCount) -> None:
         if self.here:
-            self._counted.append(group.root == self._root and group.run > self._after)
+            self._counted.append(group.root == self.root and group.run > self._after)
             if self._counted[-1]:
                 super().begin(group)
 
@@ -45,14 +45,27 @@ class RunProfiler(Profiler):
 
 
 def begin(root: str, after: int) -> None:
-    """Profile on this worker what runs after this; see `RunProfiler`. (Runs on workers, as a task.)"""
+    """Profile on this worker what runs after this; see `RunProfiler`. (Runs on workers, as a task.)
+
+    Raises:
+        RuntimeError: it is profiled already.
+    """
     engine: Any = current.engine
-    engine.watch = Watch([RunProfiler(root, after)])
+    others = [] if engine.watch is None else list(engine.watch.watchers)
+    for watcher in others:
+        if isinstance(watcher, RunProfiler) and watcher.root == root:  # nobody has come to fetch what it has seen
+            watcher.stop()
+            others.remove(watcher)
+    if any(isinstance(watcher, Profiler) for watcher in others):
+        raise RuntimeError(f"{engine.name} is profiled already")
+    engine.watch = Watch([*others, RunProfiler(root, after)])
 
 
 def end() -> bytes:
     """Stop, and give what `pstats` needs, as `marshal` has it. (Runs on workers, as a task.)"""
     engine: Any = current.engine
-    watch, engine.watch = engine.watch, None
-    seen = watch.watchers[0].stop() if watch is not None else {}
-    return marshal.dumps(seen)
+    watchers = [] if engine.watch is None else engine.watch.watchers
+    mine = [watcher for watcher in watchers if isinstance(watcher, RunProfiler)]
+    others = [watcher for watcher in watchers if watcher not in mine]
+    engine.watch = Watch(others) if others else None
+    return marshal.dumps(mine[0].stop() if mine else {})

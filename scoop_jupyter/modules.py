@@ -51,11 +51,15 @@ class _Local:
 class Modules:
     """Those of one notebook.
 
+    Args:
+        namespace: of the notebook.
+
     Attributes:
         edited: what workers must know: all modules that are not as their files were when somebody first looked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
         self.edited: dict[str, Edit] = {}
         self._locals: dict[str, _Local] = {}
         self._others: set[str] = set()
@@ -129,7 +133,7 @@ class Modules:
             return
         edit = Edit(time.time_ns(), local.path, source)
         try:
-            compiled(edit) if already else reload(local.module, edit)
+            compiled(edit) if already else reload(local.module, edit, self._namespace)
         except Exception as error:
             news.refused[name] = f"{type(error).__name__}: {error}"
             self._refused[name] = local

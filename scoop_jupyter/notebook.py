@@ -26,7 +26,7 @@ class Notebook:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.pool: Pool | None = None
-        self.modules = Modules()
+        self.modules = Modules(shell.user_ns)
         self.reloads = True  # whether edited modules are reloaded before each cell
         self.outputs = Outputs(shell)
 

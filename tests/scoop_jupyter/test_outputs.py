@@ -32,7 +32,7 @@ def test_display_in_a_task(kernel: Kernel, how: str) -> None:
     kernel.run(f"{how}\n{table}\n{body}").check()
     cell = kernel.run("futures.submit(f, 1).result()").check()
     assert cell.displays == [{"text/html": "<table>1</table>", "text/plain": "a table"}, {"text/plain": "'text'"}]
-    assert re.fullmatch(r"(\[w\d\]) before\n\1 after\n", cell.text())
+    assert re.fullmatch(r"(\[w\d+\]) before\n\1 after\n", cell.text())
     inner = body.replace("\n", f"\n    {how}\n", 1) if how else body
     kernel.run(f"{table}\n{inner.replace('def f', 'def g')}\ndef nested(x):\n    return list(futures.map(g, [1]))")
     assert len(kernel.run("%%scoop --quiet\nfutures.submit(nested, 1).result();").check().displays) == 2
@@ -119,7 +119,7 @@ def test_the_level_of_the_log_is_set_on_the_workers(kernel: Kernel) -> None:
     try:
         kernel.run("%scoop each import logging; logging.basicConfig(level='INFO', force=True)").check()
         cell = kernel.run("futures.submit(talk, 5).result()").check()
-        assert re.fullmatch(r"\[w\d\] INFO:root:told 5\n", cell.text("stderr"))
+        assert re.fullmatch(r"\[w\d+\] INFO:root:told 5\n", cell.text("stderr"))
     finally:
         kernel.run("%scoop restart").check()
 
