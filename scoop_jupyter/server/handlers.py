@@ -13,8 +13,8 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from scoop_core import messages as m
-from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
-from scoop_core.hosts import default_workers
+from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, OverLimit, StartFailed
+from scoop_jupyter.limits import read_limits
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
 
@@ -29,6 +29,8 @@ EXPECTED: dict[type[BaseException], HTTPStatus] = {
     NoSuchPool: HTTPStatus.NOT_FOUND,
     BrokerLost: HTTPStatus.GONE,
     ValueError: HTTPStatus.CONFLICT,
+    OverLimit: HTTPStatus.CONFLICT,
+    BadLimits: HTTPStatus.CONFLICT,
     StartFailed: HTTPStatus.BAD_GATEWAY,
     TimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -131,7 +133,7 @@ class PoolHandler(Handler):
         wish = self.body(Scale)
         if wish.n < 0:
             raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"a pool can't have {wish.n} workers")
-        await self.pools.tell(name, m.Scale(wish.n))
+        await self.pools.scale(name, wish.n)
         self.reply({"wanted": wish.n}, HTTPStatus.ACCEPTED)
 
     @web.authenticated
@@ -160,11 +162,13 @@ class OptionsHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """How many workers it has if nobody says so, and by what means it can be started."""
+        """How many workers it has if nobody says so, how many it may have, and by what means it can be started."""
+        allowed = read_limits()
         kernels = await ensure_async(self.kernel_spec_manager.get_all_specs())
         self.reply(
             {
-                "workers": default_workers(),
+                "workers": allowed.fitting(allowed.memory.most if allowed.memory else None),
+                "most": allowed.workers.most if allowed.workers else None,
                 "launchers": LAUNCHERS,
                 "kernels": {
                     name: found["spec"]["display_name"]
