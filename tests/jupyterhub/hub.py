@@ -34,6 +34,7 @@ CONFIGURATION = """
 load_subconfig({deployed!r})
 c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
 c.JupyterHub.hub_port = {hub_port}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}  # who asks for a server is answered at once
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
 c.Authenticator.allowed_users = {users!r}
 c.Spawner.environment = {environment!r}
