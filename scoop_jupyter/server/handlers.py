@@ -13,8 +13,8 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from scoop_core import messages as m
-from scoop_core.errors import BrokerLost, NoSuchPool, NoSuchWorker, OverLimit, StartFailed
-from scoop_jupyter.limits import read_limits, within_limits
+from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, NoSuchWorker, OverLimit, StartFailed
+from scoop_jupyter.limits import read_limits
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
 from scoop_jupyter.server.visit import WorkerAction
@@ -30,8 +30,9 @@ EXPECTED: dict[type[BaseException], HTTPStatus] = {
     NoSuchPool: HTTPStatus.NOT_FOUND,
     BrokerLost: HTTPStatus.GONE,
     NoSuchWorker: HTTPStatus.NOT_FOUND,
-    OverLimit: HTTPStatus.FORBIDDEN,
     ValueError: HTTPStatus.CONFLICT,
+    OverLimit: HTTPStatus.CONFLICT,
+    BadLimits: HTTPStatus.CONFLICT,
     StartFailed: HTTPStatus.BAD_GATEWAY,
     TimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -180,8 +181,8 @@ class OptionsHandler(Handler):
         kernels = await ensure_async(self.kernel_spec_manager.get_all_specs())
         self.reply(
             {
-                "workers": within_limits(None, None, allowed)[0],
-                "most": allowed.workers and allowed.workers.most,
+                "workers": allowed.fitting(allowed.memory.most if allowed.memory else None),
+                "most": allowed.workers.most if allowed.workers else None,
                 "launchers": LAUNCHERS,
                 "kernels": {
                     name: found["spec"]["display_name"]

@@ -27,7 +27,7 @@ def main() -> int:
         pool = scoop.start(**order)
     except (scoop.ScoopError, ValueError) as error:
         said = "refused" if isinstance(error, ValueError) else "failed"
-        print(json.dumps({said: str(error), "kind": type(error).__name__}), file=answers, flush=True)
+        print(json.dumps({said: str(error)}), file=answers, flush=True)
         return 1
     with pool:
         print(json.dumps({"name": pool.name}), file=answers, flush=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
-from scoop_core.errors import NoSuchPool, OverLimit, ScoopError, StartFailed
+from scoop_core.errors import NoSuchPool, ScoopError, StartFailed
 from scoop_core.pool import check_size
 from scoop_jupyter.server.visit import PoolRow, Visit
 
@@ -114,7 +114,7 @@ class Pools:
         if "name" not in answer:
             await _dismiss(keeper)
             if "refused" in answer:
-                raise {"OverLimit": OverLimit}.get(answer["kind"], ValueError)(answer["refused"])
+                raise ValueError(answer["refused"])
             raise StartFailed(
                 answer.get("failed") or f"{python} could not do it. Is SCOOP installed there? The server's log tells."
             )
@@ -141,12 +141,12 @@ class Pools:
                     await asyncio.sleep(0.01)
 
     async def scale(self, name: str, n: int) -> None:
-        """Have so many workers, in a while.
+        """Have n workers.
 
         Raises:
             NoSuchPool: there is no pool of this name.
-            OverLimit: that is more than it may have.
-            ValueError: it makes no sense.
+            OverLimit: it may not have so many.
+            BrokerLost: it ended meanwhile.
         """
         async with self.interest():
             visit = await self.visit(name)

@@ -148,6 +148,25 @@ def test_what_a_new_pool_may_be(served: Served) -> None:
     assert options["kernels"]["scoop"] == "Python 3 (scoop)"
 
 
+def test_pools_of_the_server_are_no_larger_than_the_files_allow(served: Served) -> None:
+    file = served.lab.log.parent / "config" / "scoop_config.py"
+    file.write_text("c.Limits.max_workers = 1")
+    too_many = (409, {"message": f"2 workers are too many for a pool: {file} allows 1."})
+    try:
+        options = served.ask("GET", "scoop/options")[1]
+        assert (options["workers"], options["most"]) == (1, 1)
+        assert served.ask("POST", "scoop/pools", {"n": 2}) == too_many
+        name = served.ask("POST", "scoop/pools")[1]["name"]
+        assert served.pools()[name]["workers"] == 1
+        assert served.ask("PATCH", f"scoop/pools/{name}", {"n": 2}) == too_many
+        assert served.ask("DELETE", f"scoop/pools/{name}")[0] == 204
+        file.write_text("max_workers = ")
+        status, answer = served.ask("GET", "scoop/options")
+        assert status == 409 and answer["message"].startswith(f"{file} can't be used: SyntaxError")
+    finally:
+        file.unlink()
+
+
 # ---- pools of notebooks -----------------------------------------------------------------------------------------
 
 
