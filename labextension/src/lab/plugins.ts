@@ -60,11 +60,12 @@ export const commands: JupyterFrontEndPlugin<void> = {
         pools.act(pool, action).catch((error: unknown) => tell("SCOOP", error));
       }
 
-      function replay(id: string): void {
+      function replay(id: string): boolean {
         const path = pools.rows.find((row) => row.name === pool)?.notebook ?? null;
         Promise.resolve()
           .then(() => runBelow(meant(notebooks, path), `%scoop debug ${id}`))
           .catch((error: unknown) => tell("Replay", error));
+        return true;
       }
     }
 
