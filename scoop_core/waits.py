@@ -212,6 +212,8 @@ class Waits:
                 back = ((piece.assign.seq, part[0], part[1]),)
                 self._link.send(m.Shared(back, 0, self._state.told_rich))
             accounts.context = accounts.running = None
+            if context is not None:
+                accounts.strip.tell(context)
             kept = self._watch.pause() if self._watch is not None else []
             try:
                 self._fibers.park()
