@@ -94,9 +94,8 @@ class LivePanel:
             signal.pthread_kill(main.ident, signal.SIGINT)
 
     def _timeline(self) -> Timeline | None:
-        ask = getattr(self._client, "timeline", None)
         with contextlib.suppress(ScoopError, TimeoutError):
-            return cast(Timeline, ask(self._run)) if ask is not None else None
+            return cast(Timeline, self._client.timeline(self._run))
         return None
 
     # ---- the end -----------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ describe("a viewer", () => {
     expect(stage.said).toEqual([]);
     stage.tell(row("a"));
     stage.tell(row("a", { busy: 1 }));
-    expect(stage.said).toEqual([{ type: "watch", pool: "a", timeline: false }]);
+    expect(stage.said).toEqual([{ type: "watch", pool: "a" }]);
     stage.stream.news.emit({ type: "snapshot", pool: "a", snapshot });
     stage.stream.news.emit({ type: "snapshot", pool: "b", snapshot });
     expect(one.show.mock.calls).toEqual([[snapshot]]);
@@ -106,13 +106,12 @@ describe("a viewer", () => {
     expect(stage.said).toHaveLength(2);
   });
 
-  test("of several, the last one ends it; a timeline is asked for if one of them shows it", () => {
+  test("of several, the last one ends it", () => {
     stage.tell(row("a"));
     const one = pools.watch("a", viewer());
-    const two = pools.watch("a", { ...viewer(), showTimeline: jest.fn() });
-    expect(stage.said.at(-1)).toEqual({ type: "watch", pool: "a", timeline: true });
+    const two = pools.watch("a", viewer());
     one.dispose();
-    expect(stage.said).toHaveLength(2);
+    expect(stage.said).toEqual([{ type: "watch", pool: "a" }]);
     two.dispose();
     expect(stage.said.at(-1)).toEqual({ type: "unwatch", pool: "a" });
   });
@@ -122,10 +121,14 @@ test("what is done to pools is asked of the server", async () => {
   expect(await pools.start({ n: 2, name: null, launcher: "local", kernel: "scoop", folder: "" })).toBe("new");
   await pools.scale("a", 3);
   await pools.stop("a");
-  await pools.act("a", { action: "stop" });
-  await pools.act("a", { action: "restart-worker", worker: "w1" });
+  await pools.cancel("a");
+  await pools.restart("a");
+  await pools.cancelTask("a", "w1");
+  await pools.restartWorker("a", "w1");
+  await pools.timeline("a");
   expect(stage.asked).toEqual([
-    "POST pools", "PATCH pools/a", "DELETE pools/a", "POST pools/a/cancel", "POST pools/a/workers/w1/restart-worker",
+    "POST pools", "PATCH pools/a", "DELETE pools/a", "POST pools/a/cancel", "POST pools/a/restart",
+    "POST pools/a/workers/w1/cancel-task", "POST pools/a/workers/w1/restart-worker", "GET pools/a/timeline",
   ]);
 });
 

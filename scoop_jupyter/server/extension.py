@@ -16,6 +16,7 @@ from scoop_jupyter.server.handlers import (
     OptionsHandler,
     PoolHandler,
     PoolsHandler,
+    TimelineHandler,
     WorkerHandler,
 )
 from scoop_jupyter.server.origins import Origins
@@ -28,6 +29,7 @@ def addresses() -> list[tuple[str, type[RequestHandler]]]:
     return [
         (r"/scoop/pools", PoolsHandler),
         (rf"/scoop/pools/{NAME}", PoolHandler),
+        (rf"/scoop/pools/{NAME}/timeline", TimelineHandler),
         (rf"/scoop/pools/{NAME}/(cancel|restart)", ActionHandler),
         (rf"/scoop/pools/{NAME}/workers/{NAME}/(cancel-task|restart-worker)", WorkerHandler),
         (r"/scoop/options", OptionsHandler),

@@ -147,6 +147,17 @@ class PoolHandler(Handler):
         self.finish()
 
 
+class TimelineHandler(Handler):
+    """What ran where and when, in one pool."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Of what goes on now, or went on last."""
+        async with self.pools.interest():
+            self.reply(await (await self.pools.visit(name)).timeline())
+
+
 class ActionHandler(Handler):
     """What can be done to one pool."""
 

@@ -86,6 +86,14 @@ class Visit:
         """
         return await asyncio.to_thread(self._client.picture)
 
+    async def timeline(self) -> dict[str, Any]:
+        """What ran where and when, of what goes on now or went on last.
+
+        Raises:
+            BrokerLost: the pool has ended.
+        """
+        return await asyncio.to_thread(self._client.timeline, m.RECENT)
+
     async def act(self, action: WorkerAction, worker: str) -> None:
         """Cancel what a worker runs, or replace it.
 

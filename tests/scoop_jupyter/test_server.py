@@ -59,7 +59,7 @@ ENDPOINTS = [
 
 
 def test_there_are_endpoints() -> None:
-    assert len(ENDPOINTS) == 9
+    assert len(ENDPOINTS) == 10
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)

@@ -48,7 +48,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
       const id = `scoop-tab-${kind}-${pool}`;
       let tab = tabs.find((widget) => widget.id === id);
       if (!tab) {
-        tab = new MainAreaWidget({ content: new PoolTab(pools, pool, kind, { send, replay }) });
+        const content = new PoolTab(pools, pool, kind, { replay, complain: (error) => tell("SCOOP", error) });
+        tab = new MainAreaWidget({ content });
         tab.id = id;
         void tabs.add(tab);
         // Notebook 7 shows one document a page, and has room for more at its side only.
@@ -56,16 +57,11 @@ export const commands: JupyterFrontEndPlugin<void> = {
       }
       app.shell.activateById(id);
 
-      function send(action: Parameters<IPools["act"]>[1]): undefined {
-        pools.act(pool, action).catch((error: unknown) => tell("SCOOP", error));
-      }
-
       function replay(id: string): boolean {
         const path = pools.rows.find((row) => row.name === pool)?.notebook ?? null;
-        Promise.resolve()
-          .then(() => runBelow(meant(notebooks, path), `%scoop debug ${id}`))
-          .catch((error: unknown) => tell("Replay", error));
-        return true;
+        const notebook = meant(notebooks, path);
+        if (notebook) runBelow(notebook, `%scoop debug ${id}`).catch((error: unknown) => tell("Replay", error));
+        return notebook !== null;
       }
     }
 

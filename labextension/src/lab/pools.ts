@@ -4,7 +4,7 @@ import { DisposableDelegate } from "@lumino/disposable";
 import type { IDisposable } from "@lumino/disposable";
 import { Signal } from "@lumino/signaling";
 
-import type { Action } from "../drawing";
+import type { Timeline } from "../drawing";
 import type { IServer, News } from "./server";
 import type { Choices, IPools, Order, PoolRow, Viewer } from "./tokens";
 
@@ -46,7 +46,6 @@ export class Pools implements IPools {
   watch(name: string, viewer: Viewer): IDisposable {
     const viewers = this._viewers.get(name) ?? new Set();
     this._viewers.set(name, viewers.add(viewer));
-    this._watched.delete(name); // it may want more than those before
     this._subscribe();
     return new DisposableDelegate(() => {
       viewers.delete(viewer);
@@ -81,11 +80,16 @@ export class Pools implements IPools {
     await this._server.ask("DELETE", `pools/${name}`);
   }
 
-  async act(name: string, action: Action): Promise<void> {
-    if (action.action === "stop") await this.cancel(name);
-    else if ("worker" in action) {
-      await this._server.ask("POST", `pools/${name}/workers/${action.worker}/${action.action}`);
-    }
+  async cancelTask(name: string, worker: string): Promise<void> {
+    await this._server.ask("POST", `pools/${name}/workers/${worker}/cancel-task`);
+  }
+
+  async restartWorker(name: string, worker: string): Promise<void> {
+    await this._server.ask("POST", `pools/${name}/workers/${worker}/restart-worker`);
+  }
+
+  async timeline(name: string): Promise<Timeline> {
+    return await this._server.ask("GET", `pools/${name}/timeline`) as Timeline;
   }
 
   dispose(): void {
@@ -108,7 +112,6 @@ export class Pools implements IPools {
     if (news.type === "gone") this._watched.delete(news.pool);
     for (const viewer of this._viewers.get(news.pool) ?? []) {
       if (news.type === "snapshot") viewer.show(news.snapshot);
-      else if (news.type === "timeline") viewer.showTimeline?.(news.timeline);
       else viewer.gone();
     }
   }
@@ -116,11 +119,10 @@ export class Pools implements IPools {
   /** Ask for snapshots of those that are here and looked at. */
   private _subscribe(): void {
     const here = new Set(this._rows.map((row) => row.name));
-    for (const [pool, viewers] of this._viewers) {
+    for (const pool of this._viewers.keys()) {
       if (!here.has(pool) || this._watched.has(pool)) continue;
       this._watched.add(pool);
-      const timeline = [...viewers].some((viewer) => "showTimeline" in viewer);
-      this._server.stream.say({ type: "watch", pool, timeline });
+      this._server.stream.say({ type: "watch", pool });
     }
   }
 

@@ -5,7 +5,7 @@ import { ServerConnection } from "@jupyterlab/services";
 import { Signal } from "@lumino/signaling";
 import type { ISignal } from "@lumino/signaling";
 
-import type { Snapshot, Timeline } from "../drawing";
+import type { Snapshot } from "../drawing";
 import type { PoolRow } from "./tokens";
 
 // Milliseconds until a broken stream is tried again, at first and at most.
@@ -16,12 +16,11 @@ const LONGEST = 15_000;
 export type News =
   | { type: "pools"; pools: PoolRow[] }
   | { type: "snapshot"; pool: string; snapshot: Snapshot }
-  | { type: "timeline"; pool: string; timeline: Timeline }
   | { type: "gone"; pool: string }
   | { type: "error"; message: string };
 
 /** What is said over the stream. */
-export type Wish = { type: "watch"; pool: string; timeline: boolean } | { type: "unwatch"; pool: string };
+export interface Wish { type: "watch" | "unwatch"; pool: string }
 
 /** What is needed of a server. */
 export interface IServer {
