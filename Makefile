@@ -50,7 +50,7 @@ executor-tests: install ## make sure that Python's own tests of executors are th
 	scripts/executor_tests.sh $(BIN)/python
 
 jupyterhub: install ## make sure that the tests of JupyterHub have one
-	scripts/jupyterhub.sh $(BIN)/uv
+	scripts/jupyterhub.sh
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -67,6 +67,7 @@ class Connection(msgspec.Struct, frozen=True):
     pid: int  # of the process that started the pool
     secrets: Secrets | None = None
     cap: Cap | None = None  # of its number of workers
+    host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
 
 
 class Reports(msgspec.Struct, frozen=True):

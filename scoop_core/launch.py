@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,8 @@ def launch(
     shelf = files.new_shelf(folder)
     keys, server_secret = new_secrets() if tcp else (None, None)
     address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
-    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap)
+    host = socket.gethostname()
+    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap, host)
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
     # more threads than one it would start them where all processes are forked.

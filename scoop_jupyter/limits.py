@@ -67,6 +67,15 @@ class Allowance(NamedTuple):
     memory: Cap | None
     default: int | None
 
+    def fitting(self, memory: int | None) -> int:
+        """How many workers a pool has if nobody says it.
+
+        Args:
+            memory: that each of them may use, in bytes; None for no limit.
+        """
+        fit = default_workers(memory=memory or WORKER_MEMORY)
+        return min(fit, self.default or fit, self.workers.most if self.workers else fit)
+
 
 def read_limits(folders: Sequence[str] | None = None) -> Allowance:
     """What this user is allowed. Of several files the strictest counts; for the default, the user's own comes first.
@@ -139,7 +148,4 @@ def within_limits(
             f"You have {len(running)} pools already ({names}), and {allowed.pools.source} allows "
             f"{allowed.pools.most} at a time: connect to one, or stop it."
         )
-    if n is None:
-        n = default_workers(memory=memory or WORKER_MEMORY)
-        n = min(n, allowed.default or n, allowed.workers.most if allowed.workers else n)
-    return n, memory, allowed.workers
+    return allowed.fitting(memory) if n is None else n, memory, allowed.workers

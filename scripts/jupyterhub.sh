@@ -1,11 +1,10 @@
 #!/bin/sh
 # Makes sure that the tests of JupyterHub have one: a Python environment with what the lock files in deploy/jupyterhub
 # name, and the proxy. Its users must be able to read it, which a checkout need not be for them: so it lies in a folder
-# of its own in /tmp, and build/jupyterhub is a link to it.
+# of its own in /tmp, and build/jupyterhub is a link to it. (uv and npm are on PATH, as make sees to.)
 set -eu
 cd "$(dirname "$0")/.."
 
-uv=${1:-.venv/bin/uv}
 locks="deploy/jupyterhub/requirements.lock deploy/jupyterhub/package-lock.json"
 # shellcheck disable=SC2086
 wanted=$(cat $locks | cksum)
@@ -18,13 +17,6 @@ give_up() {
 
 [ "$(id -u)" -eq 0 ] || give_up "a hub for several users, and the users, need root"
 command -v useradd > /dev/null && command -v runuser > /dev/null || give_up "no useradd and runuser"
-if ! command -v npm > /dev/null; then
-    command -v apt-get > /dev/null || give_up "no npm to install the proxy with"
-    echo "jupyterhub.sh: installing npm"
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm; } > /dev/null 2>&1 ||
-        give_up "apt-get could not install npm"
-fi
 # One in the home directory of root, as that of a version manager, is of no use to them.
 for name in python3.13 python3.12 python3.11 python3; do
     python=$(runuser -u nobody -- sh -c "PATH=/usr/local/bin:/usr/bin:/bin command -v $name") || continue
@@ -40,8 +32,8 @@ chmod 755 "$folder"
 trap 'rm -rf "$folder"' EXIT
 umask 022
 {
-    "$uv" venv --quiet --python "$python" "$folder/venv" &&
-        "$uv" pip sync --python "$folder/venv/bin/python" --quiet --require-hashes --compile-bytecode \
+    uv venv --quiet --python "$python" "$folder/venv" &&
+        uv pip sync --python "$folder/venv/bin/python" --quiet --require-hashes --compile-bytecode \
             deploy/jupyterhub/requirements.lock &&
         cp deploy/jupyterhub/package.json deploy/jupyterhub/package-lock.json "$folder" &&
         (cd "$folder" && npm ci --silent --no-audit --no-fund)

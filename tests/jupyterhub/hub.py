@@ -34,10 +34,12 @@ CONFIGURATION = """
 load_subconfig({deployed!r})
 c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
 c.JupyterHub.hub_port = {hub_port}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 0}}  # who asks for a server is answered at once
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
 c.Authenticator.allowed_users = {users!r}
 c.Spawner.environment = {environment!r}
 c.Spawner.cpu_limit = 1
+c.Spawner.args += ["--ScoopExtension.activity_seconds=0.5"]
 """
 
 
@@ -159,10 +161,10 @@ class User:
         servers: dict[str, dict[str, Any]] = self.ask("GET", f"users/{self.name}").json()["servers"]
         return servers.get("", {})
 
-    def get(self, path: str, **options: Any) -> requests.Response:
+    def reach(self, verb: str, path: str, body: Any = None) -> requests.Response:
         """Ask any user's server, through the hub's proxy, with this user's token."""
         headers = {"Authorization": f"token {self.token}"}
-        return requests.get(f"{self.hub.url}/user/{path}", headers=headers, timeout=30, **options)
+        return requests.request(verb, f"{self.hub.url}/user/{path}", headers=headers, json=body, timeout=30)
 
     @contextmanager
     def kernel(self) -> Iterator[Kernel]:

@@ -36,6 +36,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
         cwd=PROJECT,
+        env={**os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"},  # the front end is there
         check=True,
         stdout=subprocess.DEVNULL,
     )
@@ -85,7 +86,7 @@ def hub(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
         accounts = dict(stack.enter_context(unix_user(homes, name)) for name in ("ada", "grace"))
         limits = (PROJECT / "deploy/jupyterhub/scoop_config.py").read_text()
         (homes / "scoop_config.py").write_text(f"{limits}\nc.Limits.users = {{{list(accounts)[1]!r}: {GRACE}}}\n")
-        environment = {"JUPYTER_CONFIG_PATH": str(homes)}
+        environment = {"JUPYTER_CONFIG_PATH": str(homes), "JUPYTERHUB_ACTIVITY_INTERVAL": "1"}
         hub = stack.enter_context(Hub(tmp_path_factory.mktemp("hub"), set(accounts), environment))
         yield hub, accounts
 
@@ -235,8 +236,18 @@ def test_the_port_of_a_pool_on_tcp_is_open_for_those_with_its_keys_only(
 def test_the_hub_lets_nobody_into_the_server_of_another(notebooks: tuple[Notebook, Notebook]) -> None:
     ada, grace = notebooks
     for path in ("api/kernels", "api/contents", "files/.local/share/jupyter/runtime/scoop-mine.json"):
-        assert grace.user.get(f"{ada.user.name}/{path}").status_code in (403, 404), path
-    assert ada.user.get(f"{ada.user.name}/api/kernels").status_code == 200
+        assert grace.user.reach("GET", f"{ada.user.name}/{path}").status_code in (403, 404), path
+    assert ada.user.reach("GET", f"{ada.user.name}/api/kernels").status_code == 200
+
+
+def test_a_server_tells_its_user_of_the_pool_and_nobody_else(notebooks: tuple[Notebook, Notebook]) -> None:
+    for book, other in (notebooks, notebooks[::-1]):
+        place = f"{book.user.name}/scoop/pools"
+        row = book.user.reach("GET", place).json()[0]
+        assert (row["name"], row["workers"], row["pid"]) == ("mine", 2, book.pool["pid"])
+        asked = [("GET", place), ("POST", place), ("GET", f"{place}/mine"), ("DELETE", f"{place}/mine")]
+        assert [other.user.reach(verb, path, {}).status_code for verb, path in asked] == [403] * 4
+        assert book.user.reach("GET", f"{place}/mine").status_code == 200
 
 
 def test_no_process_of_a_pool_has_a_token_of_the_hub(notebooks: tuple[Notebook, Notebook]) -> None:
@@ -252,11 +263,14 @@ def test_no_process_of_a_pool_has_a_token_of_the_hub(notebooks: tuple[Notebook, 
 def test_nobody_has_more_workers_than_allowed(notebooks: tuple[Notebook, Notebook]) -> None:
     ada, grace = notebooks
     for book, most in ((ada, 4), (grace, GRACE["max_workers"])):
-        for line in (f"start -n {most + 1}", f"scale {most + 1}"):
-            with book.user.kernel() as kernel:
-                said = kernel.run(f"%load_ext scoop\n%scoop {line}")
-            file = f"{Path(book.file).parents[5]}/scoop_config.py"
-            assert f"{most + 1} workers are too many for a pool: {file} allows {most}." in said
+        file = Path(book.file).parents[5] / "scoop_config.py"
+        with book.user.kernel() as kernel:
+            said = kernel.run(f"%load_ext scoop\n%scoop start -n {most + 1}")
+        assert f"{most + 1} workers are too many for a pool: {file} allows {most}." in said
+        place = f"{book.user.name}/scoop/pools"
+        for verb, path in (("POST", place), ("PATCH", f"{place}/mine")):
+            refused = book.user.reach(verb, path, {"n": most + 1})
+            assert refused.status_code == 409 and f"allows {most}." in refused.text
         with pytest.raises(CellFailed, match=f"OverLimit: .* allows {most}"):
             book.kernel.run(f"pool.scale({most + 1})")
         assert book.kernel.run("print(len(pool.workers))") == "2\n"
@@ -279,9 +293,20 @@ while sum(row["state"] == "busy" for row in pool.workers) < 2:
 """
 
 
+def test_tasks_that_run_count_as_activity_of_their_user(notebooks: tuple[Notebook, Notebook]) -> None:
+    ada, _ = notebooks
+    ada.kernel.run(BUSY)
+    begin = ada.user.server()["last_activity"]  # of the cell
+    eventually(lambda: ada.user.server()["last_activity"] > begin, 20, 0.2)
+    begin = ada.user.server()["last_activity"]  # of the tasks, which are all that there is to do by now
+    eventually(lambda: ada.user.server()["last_activity"] > begin, 20, 0.2)
+    ada.kernel.run("[future.cancel() for future in pending]")
+
+
 def test_when_the_hub_stops_a_server_nothing_is_left(notebooks: tuple[Notebook, Notebook]) -> None:
     ada, grace = notebooks
     ada.kernel.run(BUSY)
+    assert ada.user.reach("POST", f"{ada.user.name}/scoop/pools", {"n": 1}).status_code == 201
     ada.kernel.begin("futures.wait(pending)")
     assert left_of(ada), "there is something to clean up"
     ada.user.stop_server()
