@@ -118,6 +118,8 @@ class BrokerState:
             value = self.picture(now)
         elif message.what == "picture":
             value = self.picture(now, peer, message.job)
+        elif message.what == "timeline":
+            value = self._timeline(peer, message.job)
         elif message.what == "running":
             value = any(
                 piece.job.owner == peer and piece.job.number == message.job and piece.lo <= message.index < piece.hi
@@ -128,6 +130,10 @@ class BrokerState:
             calls = self.ledger.tree.calls
             value = calls.find(message.id) if message.id else calls.latest(peer)
         self.ledger.send(peer, m.Answer(message.number, value))
+
+    def _timeline(self, peer: str, run: int) -> dict[str, Any]:
+        open = ((worker.name, worker.open) for worker in self.ledger.workers.values() if worker.open)
+        return self.ledger.tree.timeline(open, peer if run >= 0 else "", run)
 
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:
         self.watchers.add(peer, message)

@@ -263,6 +263,30 @@ class Client(Peer):
         self.size = max(1, len(found["workers"]))
         return found
 
+    def timeline(self, run: int = m.ALL, timeout: float = 5.0) -> dict[str, Any]:
+        """What ran on each worker, and when: idle is where there is no span.
+
+        A task that waits for others is not there meanwhile, but what runs in its place is. Tasks of less than a
+        millisecond are in the span of their neighbours, or of the task that they ran in. With time all gets coarser:
+        there are never more than 8,000 spans.
+
+        Args:
+            run: of this one of this program's runs; by default of all that the pool did, for whomever.
+            timeout: in seconds.
+
+        Returns:
+            ``{"began", "ended", "functions": [name], "lanes": [{"worker": name, "spans": [...]}]}``; a span is
+            ``[index of its function, began, ended, tasks that ended in it, how many of them failed]``. Times are in
+            seconds since 1970.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        timeline: dict[str, Any] | None = self.ask("timeline", timeout, job=run)
+        if timeline is None:
+            raise BrokerLost(f"The broker of pool {self.connection.name!r} did not answer within {timeout:g} s.")
+        return timeline
+
     # ---- what comes --------------------------------------------------------------------------------------------
 
     def _answer(self, message: m.Answer) -> None:

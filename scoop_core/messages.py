@@ -202,8 +202,8 @@ class Settled(Header, tag="settled"):
 
 
 class Ask(Header, tag="ask"):
-    """A question to the broker: pool, picture (of run `job`), running (job, index), or call (that failed, by the `id`
-    of its `Mishap`); with a number to answer by."""
+    """A question to the broker: pool, picture or timeline (of run `job`), running (job, index), or call (that failed,
+    by the `id` of its `Mishap`); with a number to answer by."""
 
     number: int
     what: str
@@ -263,6 +263,18 @@ class Assign(Header, tag="assign"):
     parcel: Parcel
 
 
+class Ran(Header):
+    """A stretch of time in which a worker ran tasks of one function."""
+
+    root: str
+    run: int
+    name: str
+    began: float  # seconds since 1970
+    ended: float
+    tasks: int  # that ended in it
+    failed: int
+
+
 class Done(Header, tag="done"):
     """A worker's outcome for tasks [lo, hi) of a piece, and how long they took together, in seconds."""
 
@@ -277,6 +289,7 @@ class Done(Header, tag="done"):
     idle: bool  # it has nothing else to run
     busy: float = 0.0  # seconds that this worker has spent in tasks, since it started
     cpu: float = 0.0  # seconds of CPU that it has used, since it started
+    spans: tuple[Ran, ...] = ()  # what ran since this was last told
 
 
 class Dropped(Header, tag="dropped"):
@@ -404,6 +417,8 @@ class Tally(Header, tag="tally"):
     done: int  # tasks, since it started
     cpu: float = 0.0  # as in Done
     prints: int = 0  # lines that tasks have printed, since it started
+    spans: tuple[Ran, ...] = ()  # as in Done
+    open: Ran | None = None  # what has run since the last of these, and runs on
 
 
 # ---- managing the pool -----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from scoop_core.mishaps import Call, Mishaps
 from scoop_core.output import Outputs
 from scoop_core.owner import Owner
 from scoop_core.payload import Packer, explain_result
+from scoop_core.strip import PAUSE
 from scoop_core.worker_state import Piece, WorkerState
 
 _now = time.perf_counter
@@ -113,5 +114,6 @@ class Reporter:
             state.rested = True
             state.told_rich = False
         seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
-        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent)
+        spans = accounts.strip.take(PAUSE) if over else ()
+        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent, spans)
         self._link.send(done, frames)

@@ -35,6 +35,9 @@ class Reports:
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._account(worker, message.busy, message.cpu)
+        if message.spans:
+            worker.open = None
+            ledger.tree.spans(peer, message.spans)
         if piece.late:
             ledger.tree.failed(job.spec, count, late_line(job.spec), now, message.seconds)
         else:
@@ -122,6 +125,8 @@ class Reports:
         if worker is None:
             return
         self._ledger.tree.tally(peer, message.groups, now)
+        self._ledger.tree.spans(peer, message.spans)
+        worker.open = message.open
         self._ledger.tree.version += 1
         worker.task, worker.since = message.task, message.since
         self._account(worker, message.busy, message.cpu)

@@ -19,6 +19,7 @@ from scoop_core.future import Batch, Future
 from scoop_core.mishaps import Call, Mishaps
 from scoop_core.payload import Packer, first_line
 from scoop_core.reporter import Reporter
+from scoop_core.strip import SHORT
 from scoop_core.watching import Watch
 from scoop_core.worker_state import GroupCount, Piece, WorkerState
 
@@ -84,6 +85,8 @@ class Runner:
         fiber = self._fibers.current
         assert fiber is not None
         fiber.piece = task
+        strip = self._accounts.strip
+        mark = strip.mark
         try:
             if type(task) is Lot:
                 self.run_lot(task)
@@ -91,6 +94,8 @@ class Runner:
                 self.run_call(task, fiber)
         except Interrupted:
             pass
+        if strip.mark == mark:  # it was too short to be told
+            strip.tell(task._group, len(task.out) if type(task) is Lot else 1)
 
     def run_call(self, future: Future, fiber: Fiber | None) -> None:
         """Run a claimed call of the worker's own; its future is over afterwards.
@@ -99,10 +104,9 @@ class Runner:
             future: of the call.
             fiber: the current one, or None in a thread of the user's own.
         """
-        function, args, kwargs = call = future._call
+        function, args, kwargs = future._call
         group: GroupCount = future._group
-        if self.watch is not None:
-            function = self.watch.wrap(function, group)
+        called = function if self.watch is None else self.watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -113,7 +117,7 @@ class Runner:
         accounts.news = accounts.own_news = True
         began = _now()
         try:
-            result = run_one(function, args, kwargs)
+            result = run_one(called, args, kwargs)
         except Interrupted as stop:
             group.cancelled += 1
             future._drop()
@@ -121,7 +125,7 @@ class Runner:
                 raise
             self._reporter.interrupted()
         except BaseException as error:
-            self._note_failure(group, error, call[0], partial(tuple, call[1:]), began)
+            self._note_failure(group, error, function, partial(tuple, [args, kwargs]), began)
             future._fail(error)
         else:
             group.done += 1
@@ -130,12 +134,19 @@ class Runner:
             spent = _now() - began
             group.running -= 1
             group.seconds += spent
-            if spent > group.longest:
-                group.longest = spent
+            if spent > group.notable:
+                self._note_time(group, outer, spent, future if fiber is not None else None)
             if fiber is not None:
                 fiber.depth -= 1
                 accounts.context = outer
             accounts.done += 1
+
+    def _note_time(self, group: GroupCount, outer: GroupCount | None, spent: float, future: Future | None) -> None:
+        """A call took longer than others, or long. `future` is its own; None for a thread of the user's own."""
+        group.longest = max(group.longest, spent)
+        group.notable = min(group.longest, SHORT)
+        if spent > SHORT and future is not None:
+            self._accounts.strip.tell_long(group, outer, spent, 1, future._exception is not None)
 
     def run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""
@@ -157,6 +168,9 @@ class Runner:
         out = lot.out
         failures: dict[int, BaseException] = {}
         began = _now()
+        strip = accounts.strip
+        if outer is not None and began - strip.mark > SHORT and fiber is not None:
+            strip.tell(outer)
         try:
             while True:
                 try:
@@ -194,6 +208,8 @@ class Runner:
             group.seconds += spent
             if out:
                 group.longest = max(group.longest, spent / len(out))
+            if spent > SHORT and fiber is not None:
+                strip.tell_long(group, outer, spent, len(out), len(failures))
             lot.job.lots.pop(lot.lo, None)
             if fiber is not None:
                 fiber.depth -= 1
@@ -261,5 +277,6 @@ class Runner:
                     break
         finally:
             accounts.context, accounts.running = None, None
+            accounts.strip.tell(group, len(piece.out), len(piece.failures))
             self._reporter.report(piece, over=True)
             self._state.begun.pop(assign.seq, None)

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from scoop_core.failures import FailedCalls
-from scoop_core.messages import ALL, RECENT, GroupTally, Mishap, Spec
+from scoop_core.lanes import LIMIT, Lanes
+from scoop_core.messages import ALL, RECENT, GroupTally, Mishap, Ran, Spec
 
 #: Runs (cells) that are remembered for each root, and nodes for each run; what is older or beyond is not shown.
 RUNS = 50
@@ -94,6 +95,7 @@ class Run(msgspec.Struct):
     busy: float
     cpu: float
     groups: dict[int, Group] = {}
+    lanes: Lanes = msgspec.field(default_factory=Lanes)
     changed: float = 0.0  # when something happened to one of its tasks, last
 
     @property
@@ -112,6 +114,7 @@ class TaskTree:
         self._runs: dict[tuple[str, int], Run] = {}
         self.version = 0
         self.calls = FailedCalls()
+        self._lanes = Lanes(2 * LIMIT)  # of all runs, those that are forgotten included
 
     def _group(self, root: str, run: int, group: int, parent: int, name: str, now: float) -> Group:
         self.version += 1
@@ -197,6 +200,28 @@ class TaskTree:
             else:
                 node.kept.pop(worker, None)
 
+    def spans(self, worker: str, spans: Iterable[Ran]) -> None:
+        """What ran on a worker, and when."""
+        for ran in spans:
+            self._lanes.add(worker, ran)
+            if found := self._runs.get((ran.root, ran.run)):
+                found.lanes.add(worker, ran)
+
+    def timeline(self, open: Iterable[tuple[str, Ran]], root: str = "", run: int = ALL) -> dict[str, Any]:
+        """What ran where and when, as plain data.
+
+        Args:
+            open: what runs now, by worker.
+            root: only this root's runs.
+            run: only the run of this number, or the RECENT ones.
+        """
+        if run == ALL:
+            return self._lanes.picture(open)
+        keys = self._keys(root, run)
+        first, *others = [self._runs[key].lanes for key in keys] or [Lanes()]
+        mine = ((worker, ran) for worker, ran in open if (ran.root, ran.run) in keys)
+        return (first.together(others) if others else first).picture(mine)
+
     def worker_lost(self, worker: str) -> None:
         """What the worker kept for itself is gone; its parents will submit it anew."""
         self.version += 1
@@ -222,10 +247,13 @@ class TaskTree:
 
     def runs(self, root: str = "", run: int = ALL) -> list[Run]:
         """The runs that match, oldest first."""
+        return [self._runs[key] for key in self._keys(root, run)]
+
+    def _keys(self, root: str, run: int) -> list[tuple[str, int]]:
         mine = [key for key in self._runs if not root or key[0] == root]
         if run == RECENT:
-            mine = [key for key in mine if self._runs[key].pending] or mine[-1:]
-        return [self._runs[key] for key in mine if run < 0 or key[1] == run]
+            return [key for key in mine if self._runs[key].pending] or mine[-1:]
+        return [key for key in mine if run < 0 or key[1] == run]
 
     def picture(self, running: dict[int, int], root: str = "", run: int = ALL, brief: bool = False) -> dict[str, Any]:
         """Nodes and totals as plain data.

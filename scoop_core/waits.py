@@ -212,6 +212,8 @@ class Waits:
                 back = ((piece.assign.seq, part[0], part[1]),)
                 self._link.send(m.Shared(back, 0, self._state.told_rich))
             accounts.context = accounts.running = None
+            if context is not None:
+                accounts.strip.tell(context)
             watch = self.watch  # by the time that it goes on there may be another
             kept = watch.pause() if watch is not None else []
             try:

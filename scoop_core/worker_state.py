@@ -34,6 +34,7 @@ class GroupCount:
         self.run = run
         self.queued = self.running = self.done = self.failed = self.cancelled = 0
         self.seconds = self.longest = 0.0
+        self.notable = 0.0  # who takes longer than this is looked at more closely
         self.noted = 0  # failures that people were told of, ...
         self.lines: set[str] = set()  # ... and how these differ
         self.kids: dict[Any, GroupCount] = {}  # by function: tasks submitted by these
