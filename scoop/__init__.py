@@ -15,17 +15,21 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoop.engine import engine as _engine
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BadLimits,
     BrokerLost,
     NoSuchPool,
+    NoSuchWorker,
+    NothingToReplay,
     NotPicklable,
     NotStarted,
     OverLimit,
@@ -48,8 +52,10 @@ __all__ = [
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
+    "NoSuchWorker",
     "NotPicklable",
     "NotStarted",
+    "NothingToReplay",
     "OverLimit",
     "Pool",
     "RemoteTraceback",
@@ -63,6 +69,7 @@ __all__ = [
     "load_ipython_extension",
     "logger",
     "pools",
+    "replay",
     "shared",
     "start",
 ]
@@ -102,7 +109,28 @@ def start(
     from scoop_jupyter.limits import read_limits, within_limits
 
     n, memory_limit, cap = within_limits(n, memory_limit, read_limits())
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit, cap=cap)
+    shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
+    preload = ["scoop.futures", *shows, *preload]
+    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap)
+
+
+def replay(failure: str | BaseException = "") -> Any:
+    """Run a task that failed once more, in this process: with ``%debug`` you then are where it fails.
+
+    Args:
+        failure: what the task raised, as it came from a future or from `map`; or the id of the failure, as the panel
+            shows it. By default the last failure, where it came from.
+
+    Returns:
+        What the task's function returns, if it does not fail this time.
+
+    Raises:
+        NotStarted: there is no pool.
+        NothingToReplay: there is no such failure, it is not kept any more, or its arguments don't travel.
+        BaseException: what the function raises.
+    """
+    __tracebackhide__ = True
+    return _engine("replay").replay(failure)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

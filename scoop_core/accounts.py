@@ -8,7 +8,9 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.link import Link
+from scoop_core.output import Outputs
 from scoop_core.payload import function_name
+from scoop_core.strip import Strip
 from scoop_core.task_tree import Place, top
 from scoop_core.worker_state import GroupCount, Piece, Stretch
 
@@ -33,12 +35,14 @@ class Accounts:
         self._groups: dict[tuple[str, int, int], GroupCount] = {}
         self.context: GroupCount | None = None  # of the task that runs now
         self.running: Stretch | None = None  # what it belongs to
+        self.outputs: Outputs | None = None  # of this worker
         self.piece_since = 0.0  # when the last piece began, by the clock on the wall
         self.done = 0  # tasks, whoever submitted them
         self.news = False  # there is something to tell
         self.own_news = False  # of tasks that only this worker knows
         self.told = 0.0  # when the broker was told
         self._telling = threading.Lock()
+        self.strip = Strip(_now)  # of what has run
         self._started = _now()
         self._cpu = time.process_time()
         self._idled = 0.0
@@ -93,7 +97,8 @@ class Accounts:
     def end_idling(self) -> None:
         began, self._idle_since = self._idle_since, None
         if began is not None:
-            self._idled += _now() - began
+            self.strip.mark = now = _now()
+            self._idled += now - began
 
     def spent(self) -> tuple[float, float]:
         """Seconds that this process was not idle, and seconds of CPU that it has used."""
@@ -114,6 +119,8 @@ class Accounts:
             # Of a task within a task it is not known when it began.
             own = isinstance(piece, Piece) and context is not None and context.place.group == piece.assign.spec.group
             since = self.piece_since if own else 0.0
-            self._link.send(m.Tally(tuple(tallies), task, since, busy, self.done, cpu))
+            prints = self.outputs.lines if self.outputs is not None else 0
+            spans, open = self.strip.take(), self.strip.open(context)
+            self._link.send(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open))
         if len(self._groups) > GROUPS:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How often the workers' use of CPU and memory is looked at while somebody watches, in seconds.
 USAGE_SECONDS = 1.0
+#: The second look follows the first one sooner: only two tell how busy a worker is.
+FIRST_SECONDS = 0.25
 #: With more workers than this the proportional memory, which is slow to find, is left out for the resident one.
 MANY = 64
 
@@ -74,7 +76,7 @@ class Agent:
         self._told = False  # to stop
         self._workers: dict[int, Process] = {}
         self._observed = 0.0  # until when somebody watches
-        self._looked = 0.0
+        self._due = 0.0  # when to look again
         self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
         self._link.start()
         self._link.send(m.Hello("agent", os.getpid(), socket.gethostname()))
@@ -144,9 +146,10 @@ class Agent:
         now = time.monotonic()
         if now >= self._observed:
             return None
-        if now >= self._looked + USAGE_SECONDS:
-            self._looked = now
+        if now >= self._due:
+            first = now > self._due + USAGE_SECONDS
+            self._due = now + (FIRST_SECONDS if first else USAGE_SECONDS)
             few = len(self._workers) <= MANY
             used = [(number, process.used(few)) for number, process in list(self._workers.items())]
             self._link.post(m.Usage(tuple((number, *row) for number, row in used if row)))
-        return USAGE_SECONDS
+        return self._due - now

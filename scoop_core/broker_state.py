@@ -44,12 +44,12 @@ class BrokerState:
         self.staff = staff = Staff(ledger, endings, dealer, wanted, first)
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
-            m.CancelRun: orders.cancel_run, m.Halt: orders.halt,
+            m.CancelRun: orders.cancel_run, m.CancelTask: orders.cancel_task, m.Halt: orders.halt,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
-            m.Idle: reports.idle, m.Rich: reports.rich,
-            m.Shared: reports.shared, m.Tally: reports.tally, m.Output: reports.output,
-            m.Scale: staff.scale, m.Restart: staff.restart, m.Stop: staff.stop, m.Usage: staff.usage,
-            m.Exited: staff.exited,
+            m.Idle: reports.idle, m.Rich: reports.rich, m.Interrupted: reports.interrupted,
+            m.Shared: reports.shared, m.Tally: reports.tally, m.Mishap: reports.mishap, m.Output: reports.output,
+            m.Scale: staff.scale, m.Restart: staff.restart, m.RestartWorker: staff.restart_worker,
+            m.Stop: staff.stop, m.Usage: staff.usage, m.Exited: staff.exited,
             m.Constant: self._constant, m.Ask: self._ask, m.Watch: self._watch,
         }  # fmt: skip
 
@@ -76,7 +76,7 @@ class BrokerState:
 
     def tick(self, now: float) -> list[Send]:
         """Do what is due: see `deadline`."""
-        if not self.endings.patience and not self.watchers:
+        if not self.endings.impatient and not self.watchers:
             return []
         self.endings.insist(now)
         for peer, watch in self.watchers.due(self.ledger.tree.version, now):
@@ -89,9 +89,9 @@ class BrokerState:
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
-        if not self.endings.patience and not self.watchers:
+        if not self.endings.impatient and not self.watchers:
             return None
-        times = [*self.endings.patience.values(), self.watchers.deadline(self.ledger.tree.version)]
+        times = [self.endings.deadline(), self.watchers.deadline(self.ledger.tree.version)]
         return min(time for time in times if time is not None)
 
     def leave(self, peer: str, now: float) -> list[Send]:
@@ -118,13 +118,22 @@ class BrokerState:
             value = self.picture(now)
         elif message.what == "picture":
             value = self.picture(now, peer, message.job)
+        elif message.what == "timeline":
+            value = self._timeline(peer, message.job)
         elif message.what == "running":
             value = any(
                 piece.job.owner == peer and piece.job.number == message.job and piece.lo <= message.index < piece.hi
                 for worker in self.ledger.workers.values()
                 for piece in worker.pieces()
             )
+        elif message.what == "call":
+            calls = self.ledger.tree.calls
+            value = calls.find(message.id) if message.id else calls.latest(peer)
         self.ledger.send(peer, m.Answer(message.number, value))
+
+    def _timeline(self, peer: str, run: int) -> dict[str, Any]:
+        open = ((worker.name, worker.open) for worker in self.ledger.workers.values() if worker.open)
+        return self.ledger.tree.timeline(open, peer if run >= 0 else "", run)
 
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:
         self.watchers.add(peer, message)
@@ -156,6 +165,6 @@ class BrokerState:
         return {
             "name": worker.name, "number": worker.number, "pid": worker.pid, "host": worker.host,
             "state": "stopped" if worker.retiring else worker.state, "busy": share, "cpu": worker.cpu,
-            "memory": worker.memory, "task": task if worker.held else None, "since": worker.since or None,
-            "done": worker.done,
+            "cpu_share": worker.cpu_share, "memory": worker.memory, "task": task if worker.held else None,
+            "since": worker.since or None, "done": worker.done, "prints": worker.prints,
         }  # fmt: skip

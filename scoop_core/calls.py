@@ -106,6 +106,16 @@ def calls(function: Callable[..., Any], items: Any, form: str) -> Iterator[Any]:
     return (run_one(function, *(item.load() if type(item) is Packed else item)) for item in items)
 
 
+def call_of(item: Any, form: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of one item, positional and by keyword; of a pickle they are made anew, as they came."""
+    if form.endswith("+"):
+        item, form = item.load() if type(item) is Packed else item, form[:-1]
+    if form == "calls":
+        args, kwargs = item
+        return args, kwargs
+    return (item if form == "rows" else (item,)), {}
+
+
 def raised(error: BaseException) -> BaseException:
     """What the task raised: in a generator, a StopIteration becomes the cause of another error."""
     cause = error.__cause__
@@ -123,6 +133,10 @@ def raiser(error: BaseException) -> Callable[[Any], Any]:
 
 class Interrupted(KeyboardInterrupt):
     """Raised in a task that was cancelled; ends its whole fiber."""
+
+
+class Skipped(Interrupted):
+    """Raised in a task that alone is cancelled: it ends the innermost one, and those around it go on."""
 
 
 class ProgramInterrupted(Interrupted):
@@ -149,6 +163,8 @@ class Interrupter:
         self._signum = signum
         signal.signal(signum, self.strike)
         self._target: Fiber | None = None
+        self._alone: tuple[Any, int] | None = None  # end only this: what its fiber runs, and how deep it is there
+        self.missed = False  # what was to end alone had ended by itself, or waits for others
 
     @property
     def pending(self) -> bool:
@@ -163,8 +179,17 @@ class Interrupter:
             if fiber.parked:
                 self._fibers.ready.append((fiber, Interrupted()))
             else:
-                self._target = fiber
+                self._target, self._alone = fiber, None
                 self.retry()
+
+    def skip(self) -> None:
+        """Raise Skipped in the task that runs now, the innermost one of its fiber."""
+        fiber = next((f for f in list(self._fibers.all) if not f.parked and f.piece is not None), None)
+        if fiber is None:
+            self.missed = True
+        elif self._target is None:
+            self._target, self._alone = fiber, (fiber.piece, fiber.depth)
+            self.retry()
 
     def retry(self) -> None:
         """Have the main thread look again."""
@@ -174,6 +199,10 @@ class Interrupter:
         """Signal handler: interrupt the running task, if it is the one that is meant, and only in the user's code."""
         target = self._target
         if target is None:
+            return
+        alone = self._alone
+        if alone is not None and (target.parked or target.piece is not alone[0] or target.depth < alone[1]):
+            self._target, self.missed = None, True
             return
         if target.parked:
             self._target = None
@@ -186,4 +215,4 @@ class Interrupter:
             frame = frame.f_back
         if self._fibers.current is target and frame is not None and frame.f_code in _USER_CODE:
             self._target = None
-            raise Interrupted
+            raise Interrupted if alone is None else Skipped

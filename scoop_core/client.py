@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import socket
 import sys
@@ -12,9 +13,10 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
-from scoop_core.errors import BrokerLost, NotPicklable, StartFailed
+from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
+from scoop_core.output import DISPLAY
 from scoop_core.owner import Options
 from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import DEFAULT, Peer
@@ -28,7 +30,10 @@ Viewer = Callable[[dict[str, Any]], None]
 
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
-    """Print what a task printed, with the worker's name before each line."""
+    """Print what a task printed, with the worker's name before each line; of displays, their text."""
+    if stream == DISPLAY:
+        (content,) = json.loads(text).values()
+        text = f"{content['data'].get('text/plain', '')}\n"
     target = sys.stderr if stream == "stderr" else sys.stdout
     target.write(with_name(worker, text))
     target.flush()
@@ -91,6 +96,47 @@ class Client(Peer):
     def halt(self) -> None:
         """Cancel all that runs or waits in the pool, whoever has submitted it; its workers stay."""
         self.link.send(m.Halt())
+
+    # ---- single workers ----------------------------------------------------------------------------------------
+
+    def cancel_task(self, worker: str) -> None:
+        """Cancel the task that a worker runs now, whoever submitted it.
+
+        If tasks run one within the other there, as each waits for the next, it is the innermost one. Who waits for it
+        gets `CancelledError`, as if its future had been cancelled; of a map, in the turn of this task, and the others
+        go on. One that came from elsewhere and does not heed that, deep in compiled code, loses its worker after two
+        seconds. Nothing happens if none runs.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name.
+        """
+        if not self._request(lambda number: m.CancelTask(number, worker)):
+            raise self._no_worker(worker)
+
+    def restart_worker(self, worker: str) -> None:
+        """Replace a worker by a new one, of another name.
+
+        What it was running is run again elsewhere, and that is none of the deaths that a task survives. But one that
+        may not run twice, for it has no retries, raises `WorkerLost`.
+
+        Args:
+            worker: its name, as panels show it.
+
+        Raises:
+            NoSuchWorker: there is none of this name, or it is the program itself.
+        """
+        if not self._request(lambda number: m.RestartWorker(number, worker)):
+            raise self._no_worker(worker)
+
+    def _no_worker(self, worker: str) -> NoSuchWorker:
+        names = [row["name"] for row in self.picture()["workers"]]
+        if worker in names:
+            return NoSuchWorker(f"{worker!r} is the program itself, which can't be replaced.")
+        known = ", ".join(names) or "none"
+        return NoSuchWorker(f"The pool {self.connection.name!r} has no worker {worker!r} (it has: {known}).")
 
     # ---- submitting --------------------------------------------------------------------------------------------
 
@@ -216,6 +262,30 @@ class Client(Peer):
         found: dict[str, Any] = picture
         self.size = max(1, len(found["workers"]))
         return found
+
+    def timeline(self, run: int = m.ALL, timeout: float = 5.0) -> dict[str, Any]:
+        """What ran on each worker, and when: idle is where there is no span.
+
+        A task that waits for others is not there meanwhile, but what runs in its place is. Tasks of less than a
+        millisecond are in the span of their neighbours, or of the task that they ran in. With time all gets coarser:
+        there are never more than 8,000 spans.
+
+        Args:
+            run: of this one of this program's runs; by default of all that the pool did, for whomever.
+            timeout: in seconds.
+
+        Returns:
+            ``{"began", "ended", "functions": [name], "lanes": [{"worker": name, "spans": [...]}]}``; a span is
+            ``[index of its function, began, ended, tasks that ended in it, how many of them failed]``. Times are in
+            seconds since 1970.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        timeline: dict[str, Any] | None = self.ask("timeline", timeout, job=run)
+        if timeline is None:
+            raise BrokerLost(f"The broker of pool {self.connection.name!r} did not answer within {timeout:g} s.")
+        return timeline
 
     # ---- what comes --------------------------------------------------------------------------------------------
 

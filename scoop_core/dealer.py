@@ -8,7 +8,7 @@ from math import ceil
 from scoop_core import messages as m
 from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PREFETCH
 from scoop_core.endings import Endings
-from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker
+from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, weight
 
 #: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
 WORTH_SHARING = 0.001
@@ -159,9 +159,12 @@ class Dealer:
         job.used += work
         ledger.roots[job.spec.root].used += work
         digest = job.spec.function
+        travels, lies = weight(chunk.parcel, chunk.frames)
+        size = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
         if digest not in worker.known:
             worker.known.add(digest)
             function = ledger.functions[digest]
+            size += sum(weight(function.parcel, function.frames))
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
         worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths)
@@ -171,6 +174,7 @@ class Dealer:
         ledger.able[worker.name] = None
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, lo, hi, chunk.lo, chunk.form, chunk.parcel)
         ledger.send(worker.name, assign, chunk.frames)
+        ledger.tree.sent(job.spec, size, now)
 
     def _size(self, job: Job, span: Span, mean: float | None) -> int:
         """How many tasks a piece should have."""

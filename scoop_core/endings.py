@@ -23,6 +23,8 @@ class Endings:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.patience: dict[tuple[str, int], float] = {}  # (worker, seq) cancelled: until when it may take
+        #: Workers that were told to end what they run: until when they may take to answer, and what they run.
+        self.unheard: dict[str, tuple[float, int, int]] = {}
 
     def strike(self, job: Job, lo: int, hi: int) -> None:
         """Tasks [lo, hi) of one chunk are over."""
@@ -53,7 +55,7 @@ class Endings:
 
     def lose(self, job: Job, index: int, death: Death, deaths: int, now: float) -> None:
         """A task will not be run again, for its worker died `deaths` times."""
-        self._ledger.tree.done(job.spec, 0, [f"WorkerLost: {death}"], 0.0, 0.0, now)
+        self._ledger.tree.failed(job.spec, 1, f"WorkerLost: {death}", now)
         name, end = job.spec.name, (death.status, death.peak, deaths, death.limit)
         self._ledger.tell(job, m.Lost(job.number, index, name, *end))
         self.strike(job, index, index + 1)
@@ -116,6 +118,24 @@ class Endings:
             if tell:
                 self._ledger.tell(piece.job, m.Cancel(piece.job.number, a, b))
 
+    def interrupt(self, worker: Worker, now: float) -> None:
+        """End the task that a worker runs now; only the worker knows which one that is."""
+        self._ledger.send(worker.name, m.Interrupt())
+        piece = next(iter(worker.held.values()), None)
+        # It says in its tallies whether it runs a task of its own; to others that would be unjust.
+        if piece is not None and (worker.since or not worker.task):
+            self.unheard.setdefault(worker.name, (now + CANCEL_GRACE, piece.seq, piece.lo))
+
+    def heard(self, worker: str) -> None:
+        """The worker has ended what it was running."""
+        self.unheard.pop(worker, None)
+
+    def cancel_one(self, worker: Worker, piece: Piece, index: int, now: float) -> None:
+        """One task of a piece is not wanted any more, by the word of somebody who does not own it."""
+        if any(not known for _, _, known in piece.parts(index, index + 1)):
+            self._interrupt(worker, piece, index, index + 1, now, tell=False)
+            self._ledger.tell(piece.job, m.Cancelled(piece.job.number, index))
+
     def overdue(self, worker: Worker, piece: Piece, now: float) -> None:
         """The piece's only task has run for longer than it may."""
         if piece.late or piece.cancelled:
@@ -129,7 +149,7 @@ class Endings:
         """Tasks [lo, hi), of whatever chunks, are over: they were cancelled, or (`late`) ran longer than they may."""
         tree, spec = self._ledger.tree, job.spec
         if late:
-            tree.done(spec, 0, [late_line(spec)], spec.limit, spec.limit, now)
+            tree.failed(spec, hi - lo, late_line(spec), now, spec.limit)
         else:
             tree.cancelled(spec, hi - lo, now)
         while lo < hi:
@@ -144,13 +164,31 @@ class Endings:
         if piece.cancelled and not any(cancelled for _, _, cancelled in piece.parts(piece.lo, piece.hi)):
             self.patience.pop((worker.name, piece.seq), None)
 
+    @property
+    def impatient(self) -> bool:
+        """Whether somebody is waited for, up to the `deadline`."""
+        return bool(self.patience or self.unheard)
+
+    def deadline(self) -> float | None:
+        """When to `insist`."""
+        return min((*self.patience.values(), *(until for until, _, _ in self.unheard.values())), default=None)
+
     def leave(self, worker: Worker) -> None:
         """The worker is gone, and with it what it should have let go of."""
+        self.heard(worker.name)
         for key in [key for key in self.patience if key[0] == worker.name]:
             del self.patience[key]
 
     def insist(self, now: float) -> None:
-        """Have those workers killed that have not let go of cancelled tasks in time."""
+        """Have those workers killed that have not let go of cancelled tasks in time; those that do not hear what they
+        should end are told which task that is."""
+        for name, (until, seq, lo) in list(self.unheard.items()):
+            if until <= now:
+                del self.unheard[name]
+                worker = self._ledger.workers.get(name)
+                piece = worker and worker.held.get(seq)
+                if worker and piece and piece.lo == lo:
+                    self.cancel_one(worker, piece, lo, now)
         for (name, seq), until in list(self.patience.items()):
             if until <= now:
                 del self.patience[name, seq]

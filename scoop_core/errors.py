@@ -8,7 +8,9 @@
     ├── OverLimit            more was asked for than the configuration files allow (also a ValueError)
     ├── BadLimits            such a file can't be used (also a ValueError)
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
+    ├── NoSuchWorker         a pool has no worker of that name (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
+    ├── NothingToReplay      a task can't be run again: it has not failed, or is not kept (also a LookupError)
     └── TaskFailed           one task could not be run, or its outcome could not be brought back
         ├── TaskTimeout      the task ran longer than its time limit, and was ended (also a TimeoutError)
         ├── NotPicklable     a function, an argument, a result or an exception does not travel (also a TypeError)
@@ -47,8 +49,16 @@ class NoSuchPool(ScoopError, LookupError):
     """No running pool has this name, or its connection file leads nowhere."""
 
 
+class NoSuchWorker(ScoopError, LookupError):
+    """No worker of the pool has this name, or it is not one that can be replaced."""
+
+
 class BrokerLost(ScoopError, BrokenExecutor):
     """The pool ended or died while something was pending, or before it was asked."""
+
+
+class NothingToReplay(ScoopError, LookupError):
+    """There is no failed task to run again, or not what it takes; the message says why."""
 
 
 class TaskFailed(ScoopError):
@@ -120,11 +130,17 @@ def _signal_name(number: int) -> str:
 
 
 class RemoteTraceback(Exception):
-    """Where a task failed, in the words of the worker that ran it; the cause of what `result()` raises."""
+    """Where a task failed, in the words of the worker that ran it; the cause of what `result()` raises.
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    Attributes:
+        text: the traceback.
+        id: by which the task can be run again (see `replay`); empty if it can't.
+    """
+
+    def __init__(self, text: str, id: str = "") -> None:
+        super().__init__(text, id)
         self.text = text
+        self.id = id
 
     def __str__(self) -> str:
         return f"\n{self.text}"

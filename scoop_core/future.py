@@ -15,7 +15,7 @@ from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from functools import partial
 from typing import Any, Protocol
 
-from scoop_core.errors import BrokerLost, NotPicklable
+from scoop_core.errors import BrokerLost, NothingToReplay, NotPicklable
 from scoop_core.messages import Failure, Frames, Parcel
 from scoop_core.payload import Packed, Packer, unpack_error
 
@@ -41,6 +41,9 @@ class Engine(Protocol):
 
     def call_back(self, function: Callable[[Future], Any], future: Future) -> None:
         """Call a function with a future that is just over, in the process that has run its task."""
+
+    def replay(self, failure: str | BaseException) -> Any:
+        """Run a task that failed once more, in this process."""
 
 
 class Batch:
@@ -237,6 +240,25 @@ class Future(StandardFuture[Any]):
         if self._batch is not None:
             self._unwrap(self._batch)
         return self._exception
+
+    def replay(self) -> Any:
+        """Run the task that failed once more, in this process: with ``%debug`` you then are where it fails.
+
+        Waits for its end. The arguments are those that the task got; see `Peer.replay`.
+
+        Returns:
+            What the function returns, if it does not fail this time.
+
+        Raises:
+            NothingToReplay: it has not failed, or not by what it raised, or is not among the failures that are kept.
+            concurrent.futures.CancelledError: it was cancelled.
+            BaseException: what the function raises.
+        """
+        __tracebackhide__ = True
+        error = self.exception()
+        if error is None:
+            raise NothingToReplay("There is nothing to replay: the task has not failed, its result is there.")
+        return self._engine.replay(error)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """In a coroutine: the result. In a task, where nothing else could run meanwhile, it waits at once."""

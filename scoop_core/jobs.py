@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any, Protocol
 
 import msgspec
@@ -78,6 +79,10 @@ class OwnedJob:
     def cancelled(self, lo: int, hi: int) -> None:
         raise NotImplementedError
 
+    def cancel_one(self, index: int) -> None:
+        """One task was cancelled by somebody else; its neighbours go on."""
+        raise NotImplementedError
+
     def abandon(self) -> None:
         """Everything that is not over counts as cancelled."""
         raise NotImplementedError
@@ -117,6 +122,9 @@ class CallJob(OwnedJob):
                 future._drop()
         self.owner.over(self, over)
 
+    def cancel_one(self, index: int) -> None:
+        self.cancelled(index, index + 1)
+
     def abandon(self) -> None:
         calls, self.waiting = self.waiting, []
         for call in calls:
@@ -144,7 +152,7 @@ class MapJob(OwnedJob):
         self.arrived: deque[int] = deque()  # first indices, in the order they came
         self.lots: dict[int, Any] = {}  # on a worker: tasks that it has kept, by their first index
         self.retract: Callable[[], None] | None = None  # on a worker: lets go of these
-        self._late: set[int] = set()  # tasks that ran longer than they may
+        self._late: set[int] = set()  # tasks that were ended: they ran longer than they may, or somebody said so
 
     def complete(self) -> None:
         """No more tasks will come."""
@@ -153,6 +161,9 @@ class MapJob(OwnedJob):
     def time_out(self, index: int, error: BaseException) -> None:
         super().time_out(index, error)
         self._late.add(index)
+
+    def cancel_one(self, index: int) -> None:
+        self.time_out(index, CancelledError(f"a task of {self.spec.name!r} was cancelled"))
 
     def deliver(self, batch: Batch) -> None:
         if batch.lo in self._late:

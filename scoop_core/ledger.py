@@ -49,6 +49,11 @@ class Span(msgspec.Struct):
     deaths: float = 0.0
 
 
+def weight(parcel: m.Parcel, frames: m.Frames) -> tuple[int, int]:
+    """How many bytes travel, and how many lie in shared memory."""
+    return len(parcel.data) + sum(map(len, frames)), sum(place.size for place in parcel.buffers if place)
+
+
 class Chunk(msgspec.Struct):
     """The arguments of tasks [lo, hi), as their owner packed them; kept until all of these are over."""
 
@@ -150,7 +155,11 @@ class Worker(msgspec.Struct, eq=False):
     told: float = 0.0  # seconds of CPU, by its own account
     done: int = 0
     cpu: float = 0.0
+    cpu_share: float = 0.0  # of one core, over the last second
     memory: int = 0
+    prints: int = 0  # lines, by tasks
+    open: m.Ran | None = None  # what it runs, as it last said, and has not told as over
+    dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
     rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
 
     def piece(self, seq: int) -> Piece | None:

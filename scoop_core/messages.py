@@ -34,12 +34,13 @@ class Parcel(Header):
 
 
 class Failure(Header):
-    """The exception of one task: pickled, as a remote traceback, and in one line."""
+    """The exception of one task: pickled, as a remote traceback, and in one line; `id` is that of its `Mishap`."""
 
     index: int
     error: bytes
     traceback: str
     line: str
+    id: str = ""
 
 
 class Spec(Header):
@@ -155,6 +156,21 @@ class CancelRun(Header, tag="cancel_run"):
     run: int
 
 
+class CancelTask(Header, tag="cancel_task"):
+    """Cancel the task that a worker runs now, whoever submitted it. With a number for the answer: whether there is
+    such a worker."""
+
+    number: int
+    worker: str
+
+
+class Cancelled(Header, tag="cancelled"):
+    """To an owner: one task was cancelled by somebody else, and its neighbours go on."""
+
+    job: int
+    index: int
+
+
 class Halt(Header, tag="halt"):
     """Cancel all that runs or waits for any root; the workers stay."""
 
@@ -186,12 +202,14 @@ class Settled(Header, tag="settled"):
 
 
 class Ask(Header, tag="ask"):
-    """A question to the broker: pool, running (job, index); with a number to answer by."""
+    """A question to the broker: pool, picture or timeline (of run `job`), running (job, index), or call (that failed,
+    by the `id` of its `Mishap`); with a number to answer by."""
 
     number: int
     what: str
     job: int = -1
     index: int = -1
+    id: str = ""
 
 
 class Answer(Header, tag="answer"):
@@ -245,6 +263,18 @@ class Assign(Header, tag="assign"):
     parcel: Parcel
 
 
+class Ran(Header):
+    """A stretch of time in which a worker ran tasks of one function."""
+
+    root: str
+    run: int
+    name: str
+    began: float  # seconds since 1970
+    ended: float
+    tasks: int  # that ended in it
+    failed: int
+
+
 class Done(Header, tag="done"):
     """A worker's outcome for tasks [lo, hi) of a piece, and how long they took together, in seconds."""
 
@@ -259,6 +289,7 @@ class Done(Header, tag="done"):
     idle: bool  # it has nothing else to run
     busy: float = 0.0  # seconds that this worker has spent in tasks, since it started
     cpu: float = 0.0  # seconds of CPU that it has used, since it started
+    spans: tuple[Ran, ...] = ()  # what ran since this was last told
 
 
 class Dropped(Header, tag="dropped"):
@@ -315,6 +346,17 @@ class DropRun(Header, tag="drop_run"):
     run: int
 
 
+class Interrupt(Header, tag="interrupt"):
+    """End the task that runs now, the innermost one, and no other."""
+
+
+class Interrupted(Header, tag="interrupted"):
+    """The answer: this task of a piece has ended; `seq` is -1 if it was one of the worker's own, or none ran."""
+
+    seq: int = -1
+    index: int = -1
+
+
 class Output(Header, tag="output"):
     """What a task printed; goes to its root."""
 
@@ -341,7 +383,28 @@ class GroupTally(Header):
     cancelled: int
     seconds: float
     longest: float
-    errors: tuple[str, ...] = ()
+
+
+class Mishap(Header, tag="mishap"):
+    """What people are told of a task that failed, by the worker that ran it. It leaves before the outcome.
+
+    `call` is function and arguments, pickled, for those who run it again; without, `why` says why. It is opaque to
+    the broker, as all that is pickled.
+    """
+
+    id: str  # of this failure in its pool
+    root: str
+    run: int
+    group: int
+    parent: int
+    name: str  # of the function
+    line: str  # the exception in one line, by which different ones are told apart
+    error: str  # the remote traceback
+    arguments: str
+    output: str  # the end of what the task printed
+    source: str = ""  # the failure that this one has passed on: that of a task for which it waited
+    call: bytes = b""
+    why: str = ""
 
 
 class Tally(Header, tag="tally"):
@@ -353,6 +416,9 @@ class Tally(Header, tag="tally"):
     busy: float  # as in Done
     done: int  # tasks, since it started
     cpu: float = 0.0  # as in Done
+    prints: int = 0  # lines that tasks have printed, since it started
+    spans: tuple[Ran, ...] = ()  # as in Done
+    open: Ran | None = None  # what has run since the last of these, and runs on
 
 
 # ---- managing the pool -----------------------------------------------------------------------------------------
@@ -366,6 +432,13 @@ class Scale(Header, tag="scale"):
 
 class Restart(Header, tag="restart"):
     """Cancel all, and replace every worker."""
+
+
+class RestartWorker(Header, tag="restart_worker"):
+    """Replace a worker; what it runs is run again elsewhere. With a number for the answer: whether it can be."""
+
+    number: int
+    worker: str
 
 
 class Stop(Header, tag="stop"):
@@ -395,9 +468,9 @@ class Observe(Header, tag="observe"):
 
 
 class Usage(Header, tag="usage"):
-    """From an agent: (number, CPU seconds, bytes of memory) of its workers."""
+    """From an agent: (number, CPU seconds, bytes of memory, share of a core that is used now) of its workers."""
 
-    workers: tuple[tuple[int, float, int], ...]
+    workers: tuple[tuple[int, float, int, float], ...]
 
 
 class Exited(Header, tag="exited"):
@@ -413,10 +486,10 @@ class Exited(Header, tag="exited"):
 
 
 Message = (
-    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | Halt | Halted
-    | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped | Overdue | Idle
-    | Rich | Share | Shared | Drop | DropRun | Output | Tally | Scale | Restart | Stop | Retire | Spawn | Kill
-    | Observe | Usage | Exited
+    Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | CancelTask | Cancelled
+    | Halt | Halted | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped
+    | Overdue | Idle | Rich | Share | Shared | Drop | DropRun | Interrupt | Interrupted | Output | Mishap | Tally
+    | Scale | Restart | RestartWorker | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

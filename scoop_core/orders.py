@@ -40,7 +40,7 @@ class Orders:
         spec = job.spec
         ledger.tree.queued(spec, hi - lo, now)
         if skip:
-            ledger.tree.done(spec, 0, ["NotPicklable"] * len(skip), 0.0, 0.0, now)
+            ledger.tree.failed(spec, len(skip), "NotPicklable", now)
             if len(skip) == hi - lo:
                 return
         job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip)))
@@ -87,6 +87,12 @@ class Orders:
         else:
             self._endings.cancel(job, message.lo, message.hi, now, tell=False)
         self._endings.forget(job)
+
+    def cancel_task(self, peer: str, message: m.CancelTask, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(message.worker)
+        self._ledger.send(peer, m.Answer(message.number, worker is not None))
+        if worker is not None and worker.state != "starting":
+            self._endings.interrupt(worker, now)
 
     def cancel_run(self, peer: str, message: m.CancelRun, frames: m.Frames, now: float) -> None:
         self._cancel_run(peer, message.run, peer, now)

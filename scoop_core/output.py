@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TextIO
 
 from scoop_core import messages as m
 
 #: What a worker holds back of prints at the most, in characters, before it sends them.
 LIMIT = 64 * 1024
+#: What is remembered of the last prints, in characters and in writes, for those who ask what a failed task printed.
+RECENT = 64 * 1024
+WRITES = 4096
+#: What is no text goes as a stream of this name: each message of it is JSON, that whoever shows it understands.
+DISPLAY = "display"
 #: Root, run, stream.
 Key = tuple[str, int, str]
 
@@ -24,12 +30,23 @@ class Outputs:
         worker: its name.
         post: sends a message with the next flush.
         context: tells what runs now: something with `root` and `run`, or None.
+        task: tells which task that is, as a value that differs for those that run by turns.
     """
 
-    def __init__(self, worker: str, post: Callable[[m.Header, m.Frames], None], context: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        worker: str,
+        post: Callable[[m.Header, m.Frames], None],
+        context: Callable[[], Any],
+        task: Callable[[], Hashable] = lambda: None,
+    ) -> None:
         self._worker = worker
         self._post = post
         self._context = context
+        self._task = task
+        self._recent: deque[tuple[float, Hashable, str]] = deque(maxlen=WRITES)
+        self._remembered = 0  # characters in `_recent`
+        self.lines = 0  # that tasks have printed
         self._texts: deque[tuple[str, int, str, str]] = deque()
         self._rest: dict[Key, str] = {}  # lines without an end
         # The IO thread flushes as well, and what is printed must keep its order.
@@ -47,10 +64,43 @@ class Outputs:
             otherwise.write(text)
             otherwise.flush()
             return
+        self.lines += text.count("\n")
+        self._remember(text)
         self._texts.append((context.root, context.run, stream, text))
         self._held += len(text)
         if self._held > LIMIT:
             self.flush()
+
+    def show(self, content: str) -> bool:
+        """Send something else than text, in the order in which the task has said it; False if no task runs."""
+        context = self._context()
+        if context is None:
+            return False
+        self._texts.append((context.root, context.run, DISPLAY, content))
+        self._held += len(content)
+        if self._held > LIMIT:
+            self.flush()
+        return True
+
+    def _remember(self, text: str) -> None:
+        recent = self._recent
+        if len(recent) == WRITES:
+            self._remembered -= len(recent.popleft()[2])
+        recent.append((time.perf_counter(), self._task(), text[-RECENT:]))
+        self._remembered += len(recent[-1][2])
+        while self._remembered > RECENT:
+            self._remembered -= len(recent.popleft()[2])
+
+    def tail(self, since: float, size: int) -> str:
+        """The end of what the task that runs now has printed, as far as it is remembered.
+
+        Args:
+            since: when it, or the first of its neighbours, began, by `time.perf_counter`.
+            size: in characters, at most.
+        """
+        task = self._task()
+        text = "".join(text for when, who, text in list(self._recent) if when >= since and who == task)
+        return text if len(text) <= size else f"…{text[1 - size :]}"
 
     def flush(self, rest: bool = False) -> None:
         """Send what was printed, neighbouring prints of one run together.
@@ -81,6 +131,12 @@ class Outputs:
             self._mutex.release()
 
     def _send(self, key: Key, parts: list[str]) -> None:
+        if key[2] == DISPLAY:
+            for other in [other for other in self._rest if other[:2] == key[:2]]:
+                self._post_text(other, self._rest.pop(other))
+            for content in parts:
+                self._post_text(key, content)
+            return
         text = self._rest.pop(key, "") + "".join(parts)
         end = text.rfind("\n") + 1
         if len(text) - end > LIMIT:

@@ -221,6 +221,10 @@ class Owner:
             job = self._jobs.get(message.job)
             if job is not None:
                 job.time_out(message.index, TaskTimeout(message.name, message.limit))
+        elif isinstance(message, m.Cancelled):
+            job = self._jobs.get(message.job)
+            if job is not None:
+                job.cancel_one(message.index)
         elif isinstance(message, m.Cancel):
             job = self._jobs.get(message.job)
             if job is not None:

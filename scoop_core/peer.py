@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count, islice
 from typing import Any
 
+import msgspec
+
 from scoop_core import messages as m
 from scoop_core.config import Connection
-from scoop_core.errors import BrokerLost
+from scoop_core.errors import BrokerLost, NothingToReplay, RemoteTraceback
 from scoop_core.files import is_running, remove_pool
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
 from scoop_core.mapping import MapResult
 from scoop_core.owner import Options, Owner, columns
-from scoop_core.payload import Packer
+from scoop_core.payload import Packer, first_line
 from scoop_core.program import Program
 from scoop_core.store import Shelf
 
@@ -188,14 +190,62 @@ class Peer(ABC):
             self._loaded[name] = self.packer.unpack(parcel, frames, writable=False)
         return self._loaded[name]
 
-    def ask(self, what: str, timeout: float | None = 10.0, job: int = -1, index: int = -1) -> Any:
+    def ask(self, what: str, timeout: float | None = 10.0, job: int = -1, index: int = -1, id: str = "") -> Any:
         """Ask the broker; see `messages.Ask`. None if there was no answer in time."""
+        return self._request(lambda number: m.Ask(number, what, job, index, id), timeout)
+
+    def _request(self, message: Callable[[int], m.Header], timeout: float | None = 10.0) -> Any:
+        """Send a message that the broker answers by its number; the answer, or None if there was none in time."""
         self._check()
         number = next(self._numbers)
-        self.link.send(m.Ask(number, what, job, index))
+        self.link.send(message(number))
         self.wait_until(lambda: number in self._answers or self.lost is not None, timeout)
         self._check()
         return self._answers.pop(number, None)
+
+    def replay(self, failure: str | BaseException = "") -> Any:
+        """Run a task that failed once more, in this process: so that a debugger gets to where it fails.
+
+        The function is what the worker had; what it submits goes to the pool. The arguments are those that the task
+        got, if they came to its worker from elsewhere. Those of a task that ran where it was submitted are as it has
+        left them.
+
+        Args:
+            failure: its id, as panels show it and `RemoteTraceback.id` holds it, or an exception that came from it.
+                By default the last one of this program's runs; or, if that has only passed on what another one
+                raised, for which it waited, that other one.
+
+        Returns:
+            What the function returns, if it does not fail this time.
+
+        Raises:
+            NothingToReplay: there is no such failure, it is not kept any more, or its arguments don't travel.
+            BaseException: what the function raises.
+        """
+        __tracebackhide__ = True
+        function, args, kwargs = self._failed_call(failure)
+        return function(*args, **kwargs)
+
+    def _failed_call(self, failure: str | BaseException) -> Any:
+        __tracebackhide__ = True
+        id = failure if isinstance(failure, str) else _id_of(failure)
+        found = self.ask("call", id=id)
+        if found is None:
+            what = f"{id!r} names no failed task" if id else "no task has failed"
+            raise NothingToReplay(
+                f"There is nothing to replay: {what}, as far as this pool remembers. It keeps the first failures of "
+                "each function, as long as the run that they belong to is among the last ones."
+            )
+        mishap = msgspec.convert(found, m.Mishap)
+        if not mishap.call:
+            raise NothingToReplay(f"{mishap.name!r} can't be replayed: {mishap.why}.")
+        try:
+            return self.packer.unpack_call(mishap.call)
+        except Exception as error:
+            raise NothingToReplay(
+                f"{mishap.name!r} can't be replayed here, its function or arguments do not unpickle: "
+                f"{first_line(error)}"
+            ) from error
 
     @property
     def in_task(self) -> bool:
@@ -296,6 +346,19 @@ class Peer(ABC):
         if self.owner.dirty:
             self.owner.flush()
         return None
+
+
+def _id_of(error: BaseException) -> str:
+    """The id of the failed task that an exception came from."""
+    chain: BaseException | None = error
+    for _ in range(100):  # chains may be closed
+        if isinstance(chain, RemoteTraceback) and chain.id:
+            return chain.id
+        chain = chain and (chain.__cause__ or chain.__context__)
+    raise NothingToReplay(
+        f"{first_line(error)!r} can't be replayed: it is not what a task raised, or not among the first failures of "
+        "its function, which are kept."
+    )
 
 
 def _log_failure(call: Future) -> None:

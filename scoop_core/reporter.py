@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
+from scoop_core.calls import call_of
 from scoop_core.fibers import Fibers
 from scoop_core.link import Link
+from scoop_core.mishaps import Call, Mishaps
 from scoop_core.output import Outputs
 from scoop_core.owner import Owner
 from scoop_core.payload import Packer, explain_result
+from scoop_core.strip import PAUSE
 from scoop_core.worker_state import Piece, WorkerState
 
 _now = time.perf_counter
@@ -28,6 +32,7 @@ class Reporter:
         owner: of what the tasks have submitted.
         link: to the broker.
         outputs: what the tasks print; it leaves before their outcomes. None if it does not travel.
+        mishaps: what people are told of failures; this too.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Reporter:
         owner: Owner,
         link: Link,
         outputs: Outputs | None,
+        mishaps: Mishaps,
     ) -> None:
         self._state = state
         self._fibers = fibers
@@ -47,6 +53,7 @@ class Reporter:
         self._owner = owner
         self._link = link
         self._outputs = outputs
+        self._mishaps = mishaps
 
     def report(self, piece: Piece, over: bool) -> None:
         """Send the outcomes of a piece that have not been sent."""
@@ -64,6 +71,28 @@ class Reporter:
             if over and lo + count < piece.hi:  # it was interrupted
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
+    def interrupted(self, piece: Piece | None = None) -> None:
+        """The task that was running is cancelled, alone: of a piece, what stands behind it goes back."""
+        if piece is None:
+            self._link.send(m.Interrupted())
+            return
+        self._link.send(m.Interrupted(piece.assign.seq, piece.lo + len(piece.out)))
+        if part := piece.cut(half=False):
+            self._link.send(m.Dropped(piece.assign.seq, part[0], part[1]))
+
+    def failure(self, piece: Piece, index: int, error: BaseException, began: float = math.inf) -> m.Failure:
+        """The outcome of a task that failed; people are told (see `Mishaps.note`)."""
+        group = self._accounts.of_spec(piece.assign.spec)
+        failure = self._packer.pack_error(index, error)
+
+        def call() -> Call:
+            if not piece.arguments:  # it is they that failed
+                raise error
+            return call_of(piece.arguments[index - piece.lo], piece.assign.form)
+
+        failure.id = self._mishaps.note(group, error, piece.function, call, began)
+        return failure
+
     def _send_done(self, piece: Piece, lo: int, values: list[Any], over: bool) -> None:
         state, accounts = self._state, self._accounts
         count = len(values)
@@ -75,7 +104,7 @@ class Reporter:
         form, parcel, frames, errors = self._packer.pack_items(
             values, "values", lambda position, error: explain_result(name, values[position], error)
         )
-        failures += [self._packer.pack_error(lo + position, error) for position, error in errors.items()]
+        failures += [self.failure(piece, lo + position, error) for position, error in errors.items()]
         accounts.done += count
         accounts.news = True
         rest = over and not state.retiring and state.empty and not self._fibers.ready
@@ -85,5 +114,6 @@ class Reporter:
             state.rested = True
             state.told_rich = False
         seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
-        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent)
+        spans = accounts.strip.take(PAUSE) if over else ()
+        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent, spans)
         self._link.send(done, frames)

@@ -35,8 +35,14 @@ class Reports:
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._account(worker, message.busy, message.cpu)
-        lines = [late_line(job.spec)] if piece.late else [failure.line for failure in message.failures]
-        ledger.tree.done(job.spec, count - len(lines), lines, message.seconds, message.longest, now)
+        if message.spans:
+            worker.open = None
+            ledger.tree.spans(peer, message.spans)
+        if piece.late:
+            ledger.tree.failed(job.spec, count, late_line(job.spec), now, message.seconds)
+        else:
+            failed = len(message.failures)
+            ledger.tree.ran(job.spec, peer, count, failed, message.seconds, message.longest, now)
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
@@ -57,6 +63,15 @@ class Reports:
         self._dealer.take_back(worker, piece, message.lo, now)
         self._dealer.deal(now)
         self._dealer.feed(worker, now)
+
+    def interrupted(self, peer: str, message: m.Interrupted, frames: m.Frames, now: float) -> None:
+        self._endings.heard(peer)
+        worker = self._ledger.workers.get(peer)
+        piece = worker and worker.piece(message.seq)
+        if worker and piece and piece.lo <= message.index < piece.hi:
+            self._endings.cancel_one(worker, piece, message.index, now)
+        else:
+            self._ledger.strange += message.seq >= 0
 
     def overdue(self, peer: str, message: m.Overdue, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(peer)
@@ -110,10 +125,12 @@ class Reports:
         if worker is None:
             return
         self._ledger.tree.tally(peer, message.groups, now)
+        self._ledger.tree.spans(peer, message.spans)
+        worker.open = message.open
         self._ledger.tree.version += 1
         worker.task, worker.since = message.task, message.since
         self._account(worker, message.busy, message.cpu)
-        worker.done = message.done
+        worker.done, worker.prints = message.done, message.prints
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None
@@ -121,6 +138,9 @@ class Reports:
         if piece is not None and message.task not in ("", piece.job.spec.name):
             worker.occupied = True
         self._dealer.solicit()
+
+    def mishap(self, peer: str, message: m.Mishap, frames: m.Frames, now: float) -> None:
+        self._ledger.tree.mishap(peer, message, now)
 
     def _account(self, worker: Worker, busy: float, cpu: float) -> None:
         """Note what a worker has spent by now."""

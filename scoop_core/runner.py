@@ -5,22 +5,24 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
+from functools import partial
 from mmap import mmap
 from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
-from scoop_core.calls import Interrupted, Lot, calls, raised, raiser, run_many, run_one
+from scoop_core.calls import Interrupted, Lot, Skipped, call_of, calls, raised, raiser, run_many, run_one
 from scoop_core.errors import NotPicklable, RemoteTraceback
 from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Batch, Future
+from scoop_core.mishaps import Call, Mishaps
 from scoop_core.payload import Packer, first_line
 from scoop_core.reporter import Reporter
+from scoop_core.strip import SHORT
 from scoop_core.watching import Watch
 from scoop_core.worker_state import GroupCount, Piece, WorkerState
 
-#: Errors of one node that are kept until the broker is told.
-ERRORS = 5
 _now = time.perf_counter
 
 
@@ -33,6 +35,7 @@ class Runner:
         accounts: of this worker.
         packer: unpacks functions and arguments.
         reporter: sends the outcomes of pieces.
+        mishaps: what people are told of failures.
         board: shared memory in which the highest begun seq is noted, for those who find the worker dead.
         watch: follows every task; None for nobody.
     """
@@ -44,6 +47,7 @@ class Runner:
         accounts: Accounts,
         packer: Packer,
         reporter: Reporter,
+        mishaps: Mishaps,
         board: mmap | None,
         watch: Watch | None = None,
     ) -> None:
@@ -52,8 +56,9 @@ class Runner:
         self._accounts = accounts
         self._packer = packer
         self._reporter = reporter
+        self._mishaps = mishaps
         self._board = board
-        self._watch = watch
+        self.watch = watch
         self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
 
     # ---- functions that the broker sent ------------------------------------------------------------------------
@@ -80,6 +85,8 @@ class Runner:
         fiber = self._fibers.current
         assert fiber is not None
         fiber.piece = task
+        strip = self._accounts.strip
+        mark = strip.mark
         try:
             if type(task) is Lot:
                 self.run_lot(task)
@@ -87,6 +94,8 @@ class Runner:
                 self.run_call(task, fiber)
         except Interrupted:
             pass
+        if strip.mark == mark:  # it was too short to be told
+            strip.tell(task._group, 1)
 
     def run_call(self, future: Future, fiber: Fiber | None) -> None:
         """Run a claimed call of the worker's own; its future is over afterwards.
@@ -97,8 +106,8 @@ class Runner:
         """
         function, args, kwargs = future._call
         group: GroupCount = future._group
-        if self._watch is not None:
-            function = self._watch.wrap(function, group)
+        if self.watch is not None:
+            function = self.watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -110,12 +119,15 @@ class Runner:
         began = _now()
         try:
             result = run_one(function, args, kwargs)
-        except Interrupted:
+        except Interrupted as stop:
             group.cancelled += 1
             future._drop()
-            raise
+            if not isinstance(stop, Skipped):
+                raise
+            self._reporter.interrupted()
         except BaseException as error:
-            self._note_failure(group, error)
+            call = future._call
+            self._note_failure(group, error, call[0], partial(tuple, call[1:]), began)
             future._fail(error)
         else:
             group.done += 1
@@ -124,19 +136,26 @@ class Runner:
             spent = _now() - began
             group.running -= 1
             group.seconds += spent
-            if spent > group.longest:
-                group.longest = spent
+            if spent > group.notable:
+                self._note_time(group, outer, spent, future if fiber is not None else None)
             if fiber is not None:
                 fiber.depth -= 1
                 accounts.context = outer
             accounts.done += 1
 
+    def _note_time(self, group: GroupCount, outer: GroupCount | None, spent: float, future: Future | None) -> None:
+        """A call took longer than others, or long. `future` is its own; None for a thread of the user's own."""
+        group.longest = max(group.longest, spent)
+        group.notable = min(group.longest, SHORT)
+        if spent > SHORT and future is not None:
+            self._accounts.strip.tell_long(group, outer, spent, 1, future._exception is not None)
+
     def run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""
         group = lot._group
         function = lot.job.function
-        if self._watch is not None:
-            function = self._watch.wrap(function, group)
+        if self.watch is not None:
+            function = self.watch.wrap(function, group)
         accounts = self._accounts
         fiber = self._fibers.current
         outer, before = accounts.context, accounts.running
@@ -148,24 +167,34 @@ class Runner:
         group.queued -= count
         group.running += 1
         accounts.news = accounts.own_news = True
-        out: list[Any] = []
+        out = lot.out
         failures: dict[int, BaseException] = {}
         began = _now()
+        strip = accounts.strip
+        if outer is not None and began - strip.mark > SHORT and fiber is not None:
+            strip.tell(outer)
         try:
             while True:
                 try:
                     run_many(out, calls(function, lot.items, lot.form))
                     if lot.swallowed(len(out)):
                         raise StopIteration
+                except Skipped:
+                    group.cancelled += 1
+                    failures[lot.lo + len(out)] = CancelledError(f"a task of {group.name!r} was cancelled")
+                    out.append(None)
+                    self._reporter.interrupted()
+                    continue
                 except Interrupted:
                     group.cancelled += lot.hi - lot.lo - len(failures)
                     group.queued += count - (lot.hi - lot.lo)
                     lot.job.cancelled(lot.lo, lot.hi)
                     raise
                 except BaseException as error:
-                    error = raised(error)
-                    self._note_failure(group, error)
-                    failures[lot.lo + len(out)] = error
+                    error, index = raised(error), len(out)
+                    call = partial(call_of, lot.arguments[index], lot.form)
+                    self._note_failure(group, error, lot.job.function, call, began)
+                    failures[lot.lo + index] = error
                     out.append(None)
                     continue
                 if not lot.go_on():
@@ -181,18 +210,21 @@ class Runner:
             group.seconds += spent
             if out:
                 group.longest = max(group.longest, spent / len(out))
+            if spent > SHORT and fiber is not None:
+                strip.tell_long(group, outer, spent, len(out), len(failures))
             lot.job.lots.pop(lot.lo, None)
             if fiber is not None:
                 fiber.depth -= 1
                 accounts.context, accounts.running = outer, before
 
-    def _note_failure(self, group: GroupCount, error: BaseException) -> None:
+    def _note_failure(
+        self, group: GroupCount, error: BaseException, function: Any, call: Callable[[], Call], began: float
+    ) -> None:
         group.failed += 1
-        if len(group.errors) < ERRORS:
-            group.errors.append(first_line(error))
+        id = self._mishaps.note(group, error, function, call, began)
         if not isinstance(error.__cause__, RemoteTraceback):
             # As if it had come from elsewhere: the same to look at, wherever the task ran.
-            error.__cause__ = RemoteTraceback(self._packer.format_error(error))
+            error.__cause__ = RemoteTraceback(self._packer.format_error(error), id)
             error.__traceback__ = None
 
     # ---- pieces ------------------------------------------------------------------------------------------------
@@ -212,13 +244,14 @@ class Runner:
         accounts.running = piece
         accounts.piece_since = time.time()
         accounts.news = True
-        piece.since = _now()
+        piece.since = began = _now()
         try:
-            function = self._function(spec.function)
-            if self._watch is not None:
-                function = self._watch.wrap(function, group)
+            piece.function = function = self._function(spec.function)
+            if self.watch is not None:
+                function = self.watch.wrap(function, group)
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
-            piece.begin(arguments[piece.lo - assign.base : piece.hi - assign.base])
+            piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
+            piece.begin(piece.arguments)
         except BaseException as error:
             piece.begin([None] * (piece.hi - piece.lo))
             broken = NotPicklable(f"{spec.name!r} can't be run here, it does not unpickle: {first_line(error)}")
@@ -232,17 +265,20 @@ class Runner:
                     run_many(piece.out, calls(function, piece.items, form))
                     if piece.swallowed(len(piece.out)):
                         raise StopIteration
-                except Interrupted:
+                except Interrupted as stop:
                     piece.cancelled = True
+                    if isinstance(stop, Skipped):
+                        self._reporter.interrupted(piece)
                     break
                 except BaseException as error:
                     index = piece.lo + len(piece.out)
-                    piece.failures.append(self._packer.pack_error(index, raised(error)))
+                    piece.failures.append(self._reporter.failure(piece, index, raised(error), began))
                     piece.out.append(None)
                     continue
                 if not piece.go_on():
                     break
         finally:
             accounts.context, accounts.running = None, None
+            accounts.strip.tell(group, len(piece.out), len(piece.failures))
             self._reporter.report(piece, over=True)
             self._state.begun.pop(assign.seq, None)

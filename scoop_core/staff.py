@@ -95,9 +95,20 @@ class Staff:
             self._endings.cancel(job, 0, job.end, now, tell=True)
         for worker in ledger.workers.values():
             if worker.agent:
-                worker.retiring = True  # it gets no work any more
-                ledger.idle.pop(worker.name, None)
-                ledger.send(worker.agent, m.Kill(worker.number))
+                self._dismiss(worker)
+
+    def restart_worker(self, peer: str, message: m.RestartWorker, frames: m.Frames, now: float) -> None:
+        worker = self._ledger.workers.get(message.worker)
+        self._ledger.send(peer, m.Answer(message.number, worker is not None and worker.agent != ""))
+        if worker is not None and worker.agent:
+            worker.dismissed = True
+            self._dismiss(worker)
+
+    def _dismiss(self, worker: Worker) -> None:
+        """Have the worker killed; it gets no work any more, and is replaced when it is gone."""
+        worker.retiring = True
+        self._ledger.idle.pop(worker.name, None)
+        self._ledger.send(worker.agent, m.Kill(worker.number))
 
     def stop(self, peer: str, message: m.Stop, frames: m.Frames, now: float) -> None:
         self.stopping = True
@@ -136,10 +147,10 @@ class Staff:
 
     def usage(self, peer: str, message: m.Usage, frames: m.Frames, now: float) -> None:
         """An agent has looked at its workers."""
-        for number, cpu, memory in message.workers:
+        for number, cpu, memory, share in message.workers:
             worker = self._ledger.workers.get(f"w{number}")
             if worker is not None:
-                worker.cpu, worker.memory = cpu, memory
+                worker.cpu, worker.memory, worker.cpu_share = cpu, memory, share
         self._ledger.tree.version += 1
 
     # ---- going -------------------------------------------------------------------------------------------------
@@ -208,10 +219,13 @@ class Staff:
         """Give tasks of a dead worker to others, and remember that they were on board.
 
         A piece that had not begun is innocent. One that had is run again task by task, so that a further death
-        points at one task only. Parked ones may be to blame too, with tasks of their own, but seldom.
+        points at one task only. Parked ones may be to blame too, with tasks of their own, but seldom. Nobody is if
+        the worker was dismissed; but what must not run twice does not.
         """
         blame = 0.0
-        if piece.seq in worker.parked and not worker.awake:
+        if worker.dismissed and piece.job.spec.retries:
+            pass
+        elif piece.seq in worker.parked and not worker.awake:
             blame = PARKED_SUSPICION
         elif piece.seq <= begun:
             blame = 1.0

@@ -13,13 +13,15 @@ from typing import Any
 
 import msgspec
 
-from scoop_core.messages import ALL, RECENT, GroupTally, Spec
+from scoop_core.failures import FailedCalls
+from scoop_core.lanes import LIMIT, Lanes
+from scoop_core.messages import ALL, RECENT, GroupTally, Mishap, Ran, Spec
 
 #: Runs (cells) that are remembered for each root, and nodes for each run; what is older or beyond is not shown.
 RUNS = 50
 GROUPS = 10_000
-#: Different errors that are kept for a node.
-ERRORS = 5
+#: Different failures that are kept for a node.
+FAILURES = 5
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -51,8 +53,18 @@ def top(root: str, run: int) -> Place:
     return Place(int.from_bytes(digest, "big") >> 12, 0, ())
 
 
+class Shown(msgspec.Struct):
+    """One failure, for people; `id` names what can be run again, and may be empty."""
+
+    id: str
+    error: str
+    arguments: str = ""
+    output: str = ""
+    worker: str = ""
+
+
 class Group(msgspec.Struct):
-    """One node: counts by state, times, first errors."""
+    """One node: counts by state, times, first failures."""
 
     id: int
     parent: int
@@ -63,13 +75,17 @@ class Group(msgspec.Struct):
     cancelled: int = 0
     seconds: float = 0.0
     longest: float = 0.0
-    errors: list[str] = []
+    sent: int = 0  # bytes of functions and arguments that workers were sent for it
+    workers: set[str] = set()  # that have run tasks of it
+    failures: dict[str, Shown] = {}  # by what tells different ones apart
     kept: dict[str, tuple[int, int]] = {}  # worker: its own tasks (queued, running)
 
-    def add_errors(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            if len(self.errors) < ERRORS and line not in self.errors:
-                self.errors.append(line)
+    def show(self, line: str, shown: Shown) -> bool:
+        """Show a failure, if it is among the first different ones; tell whether it is."""
+        if len(self.failures) >= FAILURES or line in self.failures:
+            return False
+        self.failures[line] = shown
+        return True
 
 
 class Run(msgspec.Struct):
@@ -79,6 +95,7 @@ class Run(msgspec.Struct):
     busy: float
     cpu: float
     groups: dict[int, Group] = {}
+    lanes: Lanes = msgspec.field(default_factory=Lanes)
     changed: float = 0.0  # when something happened to one of its tasks, last
 
     @property
@@ -96,6 +113,8 @@ class TaskTree:
         self.cpu = 0.0  # seconds of CPU that they have used
         self._runs: dict[tuple[str, int], Run] = {}
         self.version = 0
+        self.calls = FailedCalls()
+        self._lanes = Lanes(2 * LIMIT)  # of all runs, those that are forgotten included
 
     def _group(self, root: str, run: int, group: int, parent: int, name: str, now: float) -> Group:
         self.version += 1
@@ -108,6 +127,7 @@ class TaskTree:
             mine = [k for k in self._runs if k[0] == root]
             for old in mine[: max(0, len(mine) - RUNS)]:
                 del self._runs[old]
+                self.calls.forget(*old)
         found.changed = now
         node = found.groups.get(group)
         if node is None:
@@ -125,16 +145,38 @@ class TaskTree:
         """`count` tasks of a job are known to the broker now."""
         self._of(spec, now).left += count
 
-    def done(self, spec: Spec, done: int, errors: Iterable[str], seconds: float, longest: float, now: float) -> None:
-        """`done` tasks of a job ended well, and one for each of `errors` failed."""
+    def sent(self, spec: Spec, size: int, now: float) -> None:
+        """A worker was sent so many bytes, to run tasks of a job."""
+        self._of(spec, now).sent += size
+
+    def ran(
+        self, spec: Spec, worker: str, count: int, failed: int, seconds: float, longest: float, now: float
+    ) -> None:
+        """A worker has run `count` tasks of a job, of which `failed` failed."""
         node = self._of(spec, now)
-        lines = list(errors)
-        node.left -= done + len(lines)
-        node.done += done
-        node.failed += len(lines)
+        node.left -= count
+        node.done += count - failed
+        node.failed += failed
         node.seconds += seconds
         node.longest = max(node.longest, longest)
-        node.add_errors(lines)
+        node.workers.add(worker)
+
+    def failed(self, spec: Spec, count: int, why: str, now: float, seconds: float = 0.0) -> None:
+        """`count` tasks of a job failed, each after so many seconds, and not by what they raised themselves."""
+        node = self._of(spec, now)
+        node.left -= count
+        node.failed += count
+        node.seconds += count * seconds
+        node.longest = max(node.longest, seconds)
+        node.show(why, Shown("", why))
+
+    def mishap(self, worker: str, mishap: Mishap, now: float) -> None:
+        """A worker's word on a task that failed."""
+        node = self._group(mishap.root, mishap.run, mishap.group, mishap.parent, mishap.name, now)
+        shown = Shown(mishap.id, mishap.error, mishap.arguments, mishap.output, worker)
+        is_shown = node.show(mishap.line, shown)
+        if mishap.root in self._roots:
+            self.calls.keep(mishap, is_shown)
 
     def cancelled(self, spec: Spec, count: int, now: float) -> None:
         """`count` tasks of a job will not be run."""
@@ -151,11 +193,34 @@ class TaskTree:
             node.cancelled += t.cancelled
             node.seconds += t.seconds
             node.longest = max(node.longest, t.longest)
-            node.add_errors(t.errors)
+            if t.done or t.failed:
+                node.workers.add(worker)
             if t.queued or t.running:
                 node.kept[worker] = (t.queued, t.running)
             else:
                 node.kept.pop(worker, None)
+
+    def spans(self, worker: str, spans: Iterable[Ran]) -> None:
+        """What ran on a worker, and when."""
+        for ran in spans:
+            self._lanes.add(worker, ran)
+            if found := self._runs.get((ran.root, ran.run)):
+                found.lanes.add(worker, ran)
+
+    def timeline(self, open: Iterable[tuple[str, Ran]], root: str = "", run: int = ALL) -> dict[str, Any]:
+        """What ran where and when, as plain data.
+
+        Args:
+            open: what runs now, by worker.
+            root: only this root's runs.
+            run: only the run of this number, or the RECENT ones.
+        """
+        if run == ALL:
+            return self._lanes.picture(open)
+        keys = self._keys(root, run)
+        first, *others = [self._runs[key].lanes for key in keys] or [Lanes()]
+        mine = ((worker, ran) for worker, ran in open if (ran.root, ran.run) in keys)
+        return (first.together(others) if others else first).picture(mine)
 
     def worker_lost(self, worker: str) -> None:
         """What the worker kept for itself is gone; its parents will submit it anew."""
@@ -174,6 +239,7 @@ class TaskTree:
         self._roots.discard(root)
         for key in [k for k in self._runs if k[0] == root]:
             del self._runs[key]
+            self.calls.forget(*key)
 
     def pending_runs(self, root: str) -> list[int]:
         """The numbers of this root's runs that have tasks which are not over."""
@@ -181,10 +247,13 @@ class TaskTree:
 
     def runs(self, root: str = "", run: int = ALL) -> list[Run]:
         """The runs that match, oldest first."""
+        return [self._runs[key] for key in self._keys(root, run)]
+
+    def _keys(self, root: str, run: int) -> list[tuple[str, int]]:
         mine = [key for key in self._runs if not root or key[0] == root]
         if run == RECENT:
-            mine = [key for key in mine if self._runs[key].pending] or mine[-1:]
-        return [self._runs[key] for key in mine if run < 0 or key[1] == run]
+            return [key for key in mine if self._runs[key].pending] or mine[-1:]
+        return [key for key in mine if run < 0 or key[1] == run]
 
     def picture(self, running: dict[int, int], root: str = "", run: int = ALL, brief: bool = False) -> dict[str, Any]:
         """Nodes and totals as plain data.
@@ -218,7 +287,9 @@ class TaskTree:
                     "cancelled": node.cancelled,
                     "seconds": node.seconds,
                     "longest": node.longest,
-                    "errors": list(node.errors),
+                    "workers": len(node.workers),
+                    "sent": node.sent,
+                    "failures": [msgspec.structs.asdict(shown) for shown in node.failures.values()],
                 }
                 for state in totals:
                     totals[state] += row[state]

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from mmap import mmap
 from typing import Any
@@ -27,6 +27,7 @@ from scoop_core.current import current
 from scoop_core.fibers import Fibers
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
+from scoop_core.mishaps import Mishaps
 from scoop_core.output import Outputs
 from scoop_core.owner import Options, lots
 from scoop_core.payload import first_line
@@ -84,9 +85,13 @@ class Worker(Peer):
         self._interrupter = Interrupter(
             fibers, threading.get_ident(), signal.SIGURG if self.for_people else signal.SIGINT
         )
-        self._outputs = Outputs(self.name, self._post, lambda: accounts.context) if forward else None
-        self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs)
-        self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, board, watch)
+        self._outputs = (
+            Outputs(self.name, self._post, lambda: accounts.context, self._current_task) if forward else None
+        )
+        accounts.outputs = self._outputs
+        mishaps = Mishaps(self.name, self.packer, self._post, self._outputs)
+        self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs, mishaps)
+        self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, mishaps, board, watch)
         self._waits = Waits(state, fibers, accounts, self._runner, self.link, watch)
         self._sharing = Sharing(state, accounts, self.packer, self.owner, self.link)
         self._cancelling = Cancelling(
@@ -185,6 +190,19 @@ class Worker(Peer):
         """Cancel a task that this one submitted; of those that run in this very process, only one that waits."""
         return self._cancelling.cancel(future)
 
+    @property
+    def watch(self) -> Watch | None:
+        """What follows every task that begins from now on; None for nobody."""
+        return self._watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._watch = self._runner.watch = self._waits.watch = watch
+
+    def show(self, content: str) -> bool:
+        """Have something else than text shown where the prints of the running task are; False if that can't be."""
+        return self._outputs is not None and self._outputs.show(content)
+
     # ---- life --------------------------------------------------------------------------------------------------
 
     def import_program(self, program: Program) -> None:
@@ -206,6 +224,11 @@ class Worker(Peer):
             self._outputs.flush(rest=True)
         self._close_watch()
         self.link.close()
+
+    def _current_task(self) -> Hashable:
+        """What tells the task that runs now from those before it and around it; the same at its end."""
+        fiber, stretch = self.fibers.current, self.accounts.running
+        return fiber and (id(fiber), fiber.depth, len(stretch.out) if stretch else 0)
 
     def _next(self) -> Callable[[], None] | None:
         """What a fiber should do next."""
@@ -272,6 +295,9 @@ class Worker(Peer):
         if self._interrupter.pending:  # it was not where it may be interrupted
             self._interrupter.retry()
             wait = RETRY_SECONDS
+        if self._interrupter.missed:
+            self._interrupter.missed = False
+            self._reporter.interrupted()
         if accounts.news or isinstance(piece, Piece) or state.pending:
             if now - accounts.told >= FLUSH_SECONDS:
                 accounts.tally(now)
@@ -313,6 +339,8 @@ class Worker(Peer):
             self._cancelling.drop(message)
         elif isinstance(message, m.DropRun):
             self._cancelling.drop_run(message.root, message.run)
+        elif isinstance(message, m.Interrupt):
+            self._interrupter.skip()
         elif isinstance(message, m.Retire):
             self._sharing.retire()
         elif isinstance(message, m.Stop):

@@ -34,7 +34,9 @@ class GroupCount:
         self.run = run
         self.queued = self.running = self.done = self.failed = self.cancelled = 0
         self.seconds = self.longest = 0.0
-        self.errors: list[str] = []
+        self.notable = 0.0  # who takes longer than this is looked at more closely
+        self.noted = 0  # failures that people were told of, ...
+        self.lines: set[str] = set()  # ... and how these differ
         self.kids: dict[Any, GroupCount] = {}  # by function: tasks submitted by these
         self.told = (0, 0, 0, 0, 0)
 
@@ -45,7 +47,6 @@ class GroupCount:
             return None
         told, self.told = self.told, now
         seconds, self.seconds = self.seconds, 0.0
-        errors, self.errors = tuple(self.errors), []
         return m.GroupTally(
             self.place.group,
             self.place.parent,
@@ -59,7 +60,6 @@ class GroupCount:
             now[4] - told[4],
             seconds,
             self.longest,
-            errors,
         )
 
 
@@ -79,6 +79,7 @@ class Stretch:
         #: that exhausts it has all that the main thread has not begun.
         self.items: Iterator[Any] = iter(())
         self.kept: Sequence[Any] = ()  # was cut off and then left here: it comes behind `items`
+        self.out: list[Any] = []  # outcomes, in order
         self.lock = Lock()  # for whoever cuts, or looks whether it is over
 
     def begin(self, items: Sequence[Any]) -> None:
@@ -120,11 +121,12 @@ class Piece(Stretch):
         self.assign = assign
         self.frames = frames
         self.cancelled = False
-        self.out: list[Any] = []
         self.failures: list[m.Failure] = []
         self.since = 0.0  # when the first of `out` began
         self.sent = 0  # of `out`
         self.overdue = False  # it runs for longer than it may, and the broker knows
+        self.function: Any = None
+        self.arguments: Sequence[Any] = ()
 
 
 class WorkerState:

@@ -17,7 +17,7 @@ its own, so that one which can't be pickled, or unpickled, fails alone. The *for
 """
 
 from scoop_core.payload.explain import explain_argument, explain_result, first_line, function_name
-from scoop_core.payload.packer import Layer, PackedFunction, Packer, unpack_error
+from scoop_core.payload.packer import Layer, PackedFunction, Packer, TooLarge, unpack_error
 from scoop_core.payload.pickler import SIMPLE, Packed
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Packed",
     "PackedFunction",
     "Packer",
+    "TooLarge",
     "explain_argument",
     "explain_result",
     "first_line",

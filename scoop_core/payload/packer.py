@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from scoop_core.edits import Edit, Edits
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.payload.explain import blame, first_line, function_name
@@ -21,6 +22,9 @@ from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
 from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
 from scoop_core.store import THRESHOLD, Shelf
+
+#: What function and arguments of a failed task may have, to be kept for running it again.
+CALL_BYTES = 4 << 20
 
 Lay = Callable[[memoryview], Segment | None]
 
@@ -105,6 +109,7 @@ class Packer:
         self._shelf = shelf
         self._program = program
         self._functions: WeakKeyDictionary[Any, PackedFunction] = WeakKeyDictionary()
+        self._edits = Edits()
         self._labels: dict[str, str] = {}  # of files that are none
         #: What people call a file that is none: a notebook's cell. Set by whoever knows.
         self.label: Callable[[str], str | None] = lambda file: None
@@ -223,7 +228,7 @@ class Packer:
             for file in files
             if not os.path.exists(file) and (lines := linecache.getlines(file))
         }
-        data = pickle.dumps((data, sources))
+        data = pickle.dumps((data, sources, self._edits.known))
         parcel, frames = self._parcel(data, buffers, self._shelf.share)
         digest = blake2b(data, digest_size=16)
         for place in parcel.buffers:
@@ -235,10 +240,18 @@ class Packer:
             self._functions[function] = packed
         return packed
 
+    def edit(self, edited: dict[str, Edit]) -> None:
+        """Have these modules, which are as they should be here, edited wherever functions go from now on."""
+        if edited is not self._edits.known:
+            self._edits.known = edited
+            self._functions.clear()
+
     def unpack_function(self, parcel: Parcel, frames: Frames) -> Callable[..., Any]:
-        """The function of a parcel; the source of its cells will show in tracebacks."""
+        """The function of a parcel; the source of its cells will show in tracebacks. Edited modules are reloaded."""
         data, buffers = self._open(parcel, frames, False, False)
-        function, sources = pickle.loads(data)
+        function, sources, edited = pickle.loads(data)
+        if edited and self._edits.take(edited):
+            self._functions.clear()  # what this process sends from now on has the edits with it
         for file, (lines, label) in sources.items():
             linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
             if label:
@@ -348,6 +361,38 @@ class Packer:
         pickler.dump(error)
         return file.getvalue(), [], set()
 
+    # ---- failed calls ------------------------------------------------------------------------------------------
+
+    def pack_call(self, function: Callable[..., Any], call: tuple[tuple[Any, ...], dict[str, Any]]) -> bytes:
+        """A function and its arguments in one pickle, arrays included.
+
+        Raises:
+            TooLarge: it has more than `CALL_BYTES`; found out before it is copied.
+            Exception: whatever else pickling raises.
+        """
+        file = _Bounded()
+        Pickler(file, self._program, lambda buffer: True).dump((function, *call))
+        return file.getvalue()
+
+    @staticmethod
+    def unpack_call(data: bytes) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """The function and its arguments, positional and by keyword."""
+        function, args, kwargs = pickle.loads(data)
+        return function, args, kwargs
+
+
+class TooLarge(ValueError):
+    """A pickle grows larger than it may."""
+
+
+class _Bounded(io.BytesIO):
+    """Takes no more than a failed call may have."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + memoryview(data).nbytes > CALL_BYTES:
+            raise TooLarge(f"they have more than {CALL_BYTES >> 20} MiB")
+        return super().write(data)
+
 
 def unpack_error(failure: Failure) -> BaseException:
     """The exception of a failed task, with the remote traceback as its cause."""
@@ -358,5 +403,5 @@ def unpack_error(failure: Failure) -> BaseException:
         error = loaded
     except Exception as problem:
         error = TaskFailed(f"{failure.line} (the exception itself can't be received: {first_line(problem)})")
-    error.__cause__ = RemoteTraceback(failure.traceback)
+    error.__cause__ = RemoteTraceback(failure.traceback, failure.id)
     return error

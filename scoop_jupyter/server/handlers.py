@@ -13,10 +13,11 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from scoop_core import messages as m
-from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, OverLimit, StartFailed
+from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, NoSuchWorker, OverLimit, StartFailed
 from scoop_jupyter.limits import read_limits
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
+from scoop_jupyter.server.visit import WorkerAction
 
 #: What may stand for a pool's name in an address.
 NAME = r"([\w.-]+)"
@@ -28,6 +29,7 @@ LAUNCHERS = ["local"]
 EXPECTED: dict[type[BaseException], HTTPStatus] = {
     NoSuchPool: HTTPStatus.NOT_FOUND,
     BrokerLost: HTTPStatus.GONE,
+    NoSuchWorker: HTTPStatus.NOT_FOUND,
     ValueError: HTTPStatus.CONFLICT,
     OverLimit: HTTPStatus.CONFLICT,
     BadLimits: HTTPStatus.CONFLICT,
@@ -145,6 +147,17 @@ class PoolHandler(Handler):
         self.finish()
 
 
+class TimelineHandler(Handler):
+    """What ran where and when, in one pool."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Of what goes on now, or went on last."""
+        async with self.pools.interest():
+            self.reply(await (await self.pools.visit(name)).timeline())
+
+
 class ActionHandler(Handler):
     """What can be done to one pool."""
 
@@ -153,6 +166,18 @@ class ActionHandler(Handler):
     async def post(self, name: str, action: str) -> None:
         """Cancel all that it runs, or replace its workers too."""
         await self.pools.tell(name, m.Halt() if action == "cancel" else m.Restart())
+        self.reply({}, HTTPStatus.ACCEPTED)
+
+
+class WorkerHandler(Handler):
+    """What can be done to one worker."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str, worker: str, action: WorkerAction) -> None:
+        """Cancel the task that it runs, or replace it."""
+        async with self.pools.interest():
+            await (await self.pools.visit(name)).act(action, worker)
         self.reply({}, HTTPStatus.ACCEPTED)
 
 

@@ -28,7 +28,6 @@ class Watch(msgspec.Struct, tag="watch", tag_field="type", forbid_unknown_fields
     """From the page: show me this pool from now on."""
 
     pool: str
-    timeline: bool = False  # that, too
 
 
 class Unwatch(msgspec.Struct, tag="unwatch", tag_field="type", forbid_unknown_fields=True):

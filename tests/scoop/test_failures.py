@@ -462,7 +462,7 @@ NONSENSE: list[m.Header] = [
     m.Close(1), m.Constant("stolen", m.Parcel(b"")), m.Settled("stolen", True), m.Ask(1, "pool"), m.Answer(1, None),
     m.Watch(1, -1), m.Define(b"", m.Parcel(b"")), m.Forget(b""), m.Dropped(1, 0, 1), m.Idle(1), m.Rich(), m.Share(),
     m.Shared(((1, 0, 1),), 1, True), m.Drop(1, 0, 1), m.DropRun("root", 0), m.Scale(0), m.Restart(), m.Stop(),
-    m.Retire(), m.Spawn(9), m.Kill(0), m.Observe(9.0), m.Usage(((0, 1.0, 1),)), m.Exited(0, 0, 0, 0, 0),
+    m.Retire(), m.Spawn(9), m.Kill(0), m.Observe(9.0), m.Usage(((0, 1.0, 1, 0.0),)), m.Exited(0, 0, 0, 0, 0),
     m.Done(1, 0, 1, "values", m.Parcel(b""), (), 0.0, 0.0, True), m.Tally((), "task", 0.0, 0.0, 0),
     m.Output("root", 0, "w0", "stdout", "nonsense"),
     m.Assign(1, "root", 1, SPEC, 0, 1, 0, "rows", m.Parcel(b"")),

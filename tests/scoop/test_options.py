@@ -84,7 +84,7 @@ def test_in_a_map_each_task_has_its_own_time(pool: scoop.Pool) -> None:
     eventually(lambda: groups(pool)["nap"]["failed"] == 2)  # when they have let go
     group = groups(pool)["nap"]
     assert (group["done"], group["cancelled"]) == (3, 0)
-    assert group["errors"] == [f"TaskTimeout: over {LIMIT} s"]
+    assert [failure["error"] for failure in group["failures"]] == [f"TaskTimeout: over {LIMIT} s"]
 
 
 def test_the_time_of_a_task_begins_with_the_task(pool: scoop.Pool) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scoop_core import messages as m
 from scoop_core.ledger import Send
 from scoop_core.watchers import PICTURE_SECONDS, QUIET_SECONDS
-from tests.scoop_core.simulation import simulate
+from tests.scoop_core.simulation import Scenario, Simulation, simulate
 from tests.scoop_core.stage import Stage, sent
 
 BLOCKS = 50
@@ -38,8 +38,19 @@ def test_the_simulations_reach_all_that_they_are_meant_to() -> None:
         "Open Extend Result Lost Cancel CancelRun Close Assign Define Done Dropped Idle Rich Share Shared Drop"
     )
     everything += " DropRun Halt Halted Tally Scale Restart Retire Spawn Kill Exited"
+    everything += " CancelTask Cancelled Interrupt Interrupted RestartWorker"
     assert not set(everything.split()) - set(said)
     assert died > 50
+
+
+def test_workers_that_are_replaced_cost_no_task_but_those_that_must_not_run_twice() -> None:
+    died = 0
+    for seed in range(300):
+        simulation = Simulation(Scenario(seed, events=12, replaces=True, kinds=("leaf", "fork", "map")))
+        simulation.run()
+        assert all(function.retries == 0 for function in simulation.lost), f"seed {seed}"
+        died += simulation.died
+    assert died > 100
 
 
 # ---- who is who ------------------------------------------------------------------------------------------------
@@ -119,9 +130,15 @@ def test_while_somebody_watches_agents_look_at_their_workers() -> None:
     stage.now = 10.0
     stage.say("r0", m.Watch(1, -1))
     assert [o.seconds for o in sent(stage.wait(0.0), m.Observe, "agent")] == [4.0]
-    stage.say("agent", m.Usage(((0, 1.5, 2**20), (7, 1.0, 1))))
+    stage.say("agent", m.Usage(((0, 1.5, 2**20, 0.5), (7, 1.0, 1, 0.0))))
     [row] = stage.state.picture(0.0)["workers"]
-    assert (row["cpu"], row["memory"]) == (1.5, 2**20)
+    assert (row["cpu"], row["cpu_share"], row["memory"]) == (1.5, 0.5, 2**20)
+
+
+def test_a_worker_tells_how_many_lines_its_tasks_have_printed() -> None:
+    stage = Stage(workers=1)
+    stage.say("w0", m.Tally((), "", 0.0, 0.0, 1, prints=12))
+    assert stage.state.picture(0.0)["workers"][0]["prints"] == 12
 
 
 def test_a_picture_shows_each_worker_and_what_its_tasks_are() -> None:

@@ -124,3 +124,65 @@ def test_only_what_waits_is_cancelled_gently() -> None:
     assert [(c.lo, c.hi) for c in sent(sends, m.Cancel, "r0")] == [(1, 10)]
     stage.done("w0", 1)
     assert not stage.state.ledger.jobs
+
+
+# ---- one task is cancelled by somebody who does not own it -------------------------------------------------------
+
+
+def test_the_worker_says_which_task_it_was_and_the_others_go_on() -> None:
+    stage = Stage(workers=1)
+    stage.learn()
+    stage.submit(8)
+    [piece] = list(stage.state.ledger.workers["w0"].held.values())[:1]
+    assert (piece.lo, piece.hi) == (0, 4)
+    sends = stage.say("r0", m.CancelTask(5, "w0"))
+    assert [(a.number, a.value) for a in sent(sends, m.Answer, "r0")] == [(5, True)]
+    assert len(sent(sends, m.Interrupt, "w0")) == 1
+    sends = stage.say("w0", m.Interrupted(1, 1), m.Dropped(1, 2, 4))
+    assert [(c.job, c.index) for c in sent(sends, m.Cancelled, "r0")] == [(1, 1)]
+    stage.done("w0", 1, lo=0, hi=1)
+    stage.say("w0", m.Dropped(1, 1, 2))
+    job = stage.state.ledger.jobs["r0", 1]
+    assert job.left == 6
+    [group] = stage.state.picture(0.0)["groups"]
+    assert (group["done"], group["cancelled"], group["failed"]) == (1, 1, 0)
+    assert stage.state.endings.patience == stage.state.endings.unheard == {}
+    assert stage.state.ledger.strange == 0
+
+
+def test_a_worker_that_does_not_hear_is_told_which_task_and_then_killed() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1)
+    stage.say("r0", m.CancelTask(1, "w0"))
+    assert stage.wait(0.9 * CANCEL_GRACE) == []
+    sends = stage.wait(0.2 * CANCEL_GRACE)
+    assert [(d.lo, d.hi) for d in sent(sends, m.Drop, "w0")] == [(0, 1)]
+    assert [c.index for c in sent(sends, m.Cancelled, "r0")] == [0]
+    assert [k.number for k in sent(stage.wait(1.1 * CANCEL_GRACE), m.Kill)] == [0]
+    stage.exit(0, begun=1, status=-9)
+    assert not stage.state.ledger.jobs
+    assert stage.state.deadline() is None
+
+
+@pytest.mark.parametrize("instead", ["it ended by itself", "the worker answered", "it is one of its own"])
+def test_nobody_else_is_taken_for_the_task_that_was_meant(instead: str) -> None:
+    stage = Stage(workers=1)
+    stage.submit(2)
+    if instead == "it is one of its own":
+        stage.say("w0", m.Tally((), "child", 0.0, 0.0, 0))
+    stage.say("r0", m.CancelTask(1, "w0"))
+    if instead == "it ended by itself":
+        stage.done("w0", 1)
+        assert stage.state.ledger.workers["w0"].held
+    elif instead == "the worker answered":
+        stage.say("w0", m.Interrupted())
+    assert sent(stage.wait(2 * CANCEL_GRACE), m.Drop) == []
+    assert sent(stage.sent, m.Cancelled) == []
+    assert stage.state.deadline() is None
+
+
+def test_an_unknown_worker_runs_nothing() -> None:
+    stage = Stage(workers=1)
+    sends = stage.say("r0", m.CancelTask(1, "w9"))
+    assert [a.value for a in sent(sends, m.Answer)] == [False]
+    assert sent(sends, m.Interrupt) == []

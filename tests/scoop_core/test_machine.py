@@ -8,6 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.scoop_core.simulation import Scenario, Simulation
 
+EVENTS = (
+    "submit", "submit", "cancel", "cancel_run", "cancel_task", "kill", "leave", "replace", "restart", "scale"
+)  # fmt: skip
 KINDS = ("raise", "fork", "send", "leave", "map", "flaky", "deadly", "deaf")
 
 
@@ -28,7 +31,22 @@ class Machine(RuleBasedStateMachine):
         for pick in picks:
             self.simulation.advance(pick)
 
-    @rule(what=st.sampled_from(["submit", "submit", "cancel", "cancel_run", "kill", "leave", "restart", "scale"]))
+    @rule(
+        what=st.sampled_from(
+            [
+                "submit",
+                "submit",
+                "cancel",
+                "cancel_run",
+                "cancel_task",
+                "kill",
+                "leave",
+                "replace",
+                "restart",
+                "scale",
+            ]
+        )
+    )
     def happen(self, what: str) -> None:
         self.simulation.happen(what)
 

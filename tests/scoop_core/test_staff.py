@@ -228,3 +228,61 @@ def test_a_task_for_one_worker_is_lost_with_it() -> None:
     [lost] = sent(stage.submit(1, job=2, worker="w1"), m.Lost, "r0")
     assert lost.deaths == 0, "this one has never begun"
     assert not stage.state.ledger.jobs
+
+
+# ---- a worker is replaced at somebody's word ---------------------------------------------------------------------
+
+
+def test_what_a_replaced_worker_held_runs_elsewhere_as_if_nothing_had_been() -> None:
+    stage = Stage(workers=2)
+    stage.submit(2, retries=1)
+    for number in range(5):  # more often than tasks survive
+        worker = next(w for w in stage.state.ledger.workers.values() if w.held and w.name != "w1")
+        sends = stage.say("r0", m.RestartWorker(7, worker.name))
+        assert [(a.number, a.value) for a in sent(sends, m.Answer, "r0")] == [(7, True)]
+        assert [k.number for k in sent(sends, m.Kill, "agent")] == [worker.number]
+        assert spans(stage.submit(1, job=10 + number), worker.name) == [], "it is about to die"
+        stage.exit(worker.number, begun=1, status=-9)
+        [spawn] = sent(stage.sent[-2:], m.Spawn)
+        stage.greet(spawn.number)
+        assert spans(stage.sent, f"w{spawn.number}")[0] == (0, 1)
+    assert sent(stage.sent, m.Lost) == []
+    assert all(piece.deaths == 0 for w in stage.state.ledger.workers.values() for piece in w.held.values())
+    assert (stage.state.staff.lost, stage.state.staff.stillborn) == (0, 0)
+
+
+def test_what_must_not_run_twice_is_lost_with_a_replaced_worker() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1, retries=0)
+    stage.say("r0", m.RestartWorker(1, "w0"))
+    stage.exit(0, begun=1, status=-9)
+    assert [lost.index for lost in sent(stage.sent, m.Lost)] == [0]
+
+
+def test_what_must_not_run_twice_and_had_not_begun_is_not_lost() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1, retries=0)
+    stage.say("r0", m.RestartWorker(1, "w0"))
+    stage.exit(0, begun=0, status=-9)
+    stage.greet(1)
+    assert sent(stage.sent, m.Lost) == []
+    assert spans(stage.sent, "w1") == [(0, 1)]
+
+
+def test_an_unknown_worker_and_the_program_are_not_replaced() -> None:
+    stage = Stage(workers=1)
+    stage.say("w7", m.Hello("worker", 5, "here", 7))
+    for name in ("w9", "w7", "r0", ""):
+        sends = stage.say("r0", m.RestartWorker(1, name))
+        assert [a.value for a in sent(sends, m.Answer)] == [False]
+        assert sent(sends, m.Kill) == []
+    assert not stage.state.ledger.workers["w7"].retiring
+
+
+def test_a_worker_that_starts_can_be_replaced() -> None:
+    stage = Stage()
+    stage.say("r0", m.Scale(1))
+    assert [k.number for k in sent(stage.say("r0", m.RestartWorker(1, "w0")), m.Kill)] == [0]
+    stage.exit(0, begun=0, status=-9)
+    assert [s.number for s in sent(stage.sent, m.Spawn)] == [0, 1]
+    assert stage.state.staff.stillborn == 0

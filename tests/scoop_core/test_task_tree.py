@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scoop_core.messages import RECENT, GroupTally, Spec
-from scoop_core.task_tree import ERRORS, GROUPS, RUNS, Place, TaskTree, top
+from scoop_core.messages import RECENT, GroupTally, Mishap, Spec
+from scoop_core.task_tree import FAILURES, GROUPS, RUNS, Place, TaskTree, top
 
 
 def spec(place: Place, root: str = "r", run: int = 1) -> Spec:
@@ -84,7 +84,7 @@ def test_a_task_is_counted_in_one_state_at_a_time(tree: TaskTree) -> None:
     states = ("queued", "running", "done", "failed", "cancelled")
     assert [row(tree)[s] for s in states] == [10, 0, 0, 0, 0]
     assert [row(tree, {F.group: 3})[s] for s in states] == [7, 3, 0, 0, 0]
-    tree.done(spec(F), 4, ["ValueError: a"], 2.5, 1.5, 2.0)
+    tree.ran(spec(F), "w0", 5, 1, 2.5, 1.5, 2.0)
     assert [row(tree, {F.group: 3})[s] for s in states] == [2, 3, 4, 1, 0]
     tree.cancelled(spec(F), 2, 3.0)
     assert [row(tree, {F.group: 3})[s] for s in states] == [0, 3, 4, 1, 2]
@@ -98,11 +98,11 @@ def test_more_cannot_run_than_are_left(tree: TaskTree) -> None:
 
 def test_what_workers_keep_for_themselves_is_added(tree: TaskTree) -> None:
     tree.queued(spec(F), 5, 1.0)
-    tree.tally("w0", [tally(F, queued=3, running=1, done=2, seconds=0.5, longest=0.25, errors=())], 1.0)
-    tree.tally("w1", [tally(F, queued=1, failed=1, errors=("KeyError: 'x'",))], 1.0)
+    tree.tally("w0", [tally(F, queued=3, running=1, done=2, seconds=0.5, longest=0.25)], 1.0)
+    tree.tally("w1", [tally(F, queued=1, failed=1)], 1.0)
     found = row(tree)
     assert [found[s] for s in ("queued", "running", "done", "failed")] == [9, 1, 2, 1]
-    assert (found["seconds"], found["longest"], found["errors"]) == (0.5, 0.25, ["KeyError: 'x'"])
+    assert (found["seconds"], found["longest"], found["workers"]) == (0.5, 0.25, 2)
     tree.tally("w0", [tally(F, done=4)], 1.0)
     found = row(tree)
     assert [found[s] for s in ("queued", "running", "done")] == [6, 0, 6]
@@ -116,13 +116,46 @@ def test_what_a_lost_worker_kept_is_forgotten_and_what_it_did_is_not(tree: TaskT
     assert [found[s] for s in ("queued", "running", "done")] == [1, 0, 2]
 
 
-def test_only_some_different_errors_are_kept(tree: TaskTree) -> None:
+def mishap(number: int, line: str, run: int = 1) -> Mishap:
+    told = ("Traceback ...\n" + line, "x=1", "printed")
+    return Mishap(f"w0-{number}", "r", run, F.group, F.parent, "f", line, *told, call=b"pickle")
+
+
+def test_only_some_different_failures_are_shown(tree: TaskTree) -> None:
     tree.queued(spec(F), 100, 1.0)
-    tree.done(spec(F), 0, ["ValueError: same"] * 50, 0.0, 0.0, 1.0)
-    tree.done(spec(F), 0, [f"ValueError: {i}" for i in range(50)], 0.0, 0.0, 1.0)
+    tree.failed(spec(F), 50, "WorkerLost: exit status 1", 1.0)
+    tree.ran(spec(F), "w0", 50, 50, 0.0, 0.0, 1.0)
+    for number in range(50):
+        tree.mishap("w0", mishap(number, f"ValueError: {number // 2}"), 1.0)
     found = row(tree)
     assert found["failed"] == 100
-    assert found["errors"] == ["ValueError: same", *(f"ValueError: {i}" for i in range(ERRORS - 1))]
+    lost, first, *others = found["failures"]
+    assert lost == {"id": "", "error": "WorkerLost: exit status 1", "arguments": "", "output": "", "worker": ""}
+    assert first == {
+        "id": "w0-0", "error": "Traceback ...\nValueError: 0", "arguments": "x=1", "output": "printed", "worker": "w0"
+    }  # fmt: skip
+    assert [failure["id"] for failure in others] == [f"w0-{2 * i}" for i in range(1, FAILURES - 1)]
+
+
+def test_a_node_tells_how_much_was_sent_for_it_and_to_how_many(tree: TaskTree) -> None:
+    tree.queued(spec(F), 9, 1.0)
+    for worker in ("w0", "w1", "w0"):
+        tree.sent(spec(F), 1000, 1.0)
+        tree.ran(spec(F), worker, 3, 0, 0.1, 0.1, 1.0)
+    assert (row(tree)["sent"], row(tree)["workers"]) == (3000, 2)
+
+
+def test_failed_calls_are_forgotten_with_their_run(tree: TaskTree) -> None:
+    tree.mishap("w0", mishap(1, "ValueError", run=1), 1.0)
+    tree.mishap("w0", mishap(2, "ValueError", run=2), 1.0)
+    for run in range(2, RUNS + 2):
+        tree.queued(spec(top("r", run).child("f"), run=run), 1, 1.0)
+    assert tree.calls.find("w0-1") is None
+    assert tree.calls.find("w0-2") is not None
+    tree.root_lost("r")
+    assert tree.calls.find("w0-2") is None
+    tree.mishap("w0", mishap(3, "ValueError", run=2), 1.0)
+    assert tree.calls.find("w0-3") is None, "its root is gone"
 
 
 # ---- pictures --------------------------------------------------------------------------------------------------
@@ -154,7 +187,9 @@ def test_every_change_is_news(tree: TaskTree) -> None:
     versions = [tree.version]
     tree.queued(spec(F), 5, 1.0)
     versions.append(tree.version)
-    tree.done(spec(F), 1, [], 0.1, 0.1, 1.0)
+    tree.ran(spec(F), "w0", 1, 0, 0.1, 0.1, 1.0)
+    versions.append(tree.version)
+    tree.mishap("w0", mishap(1, "ValueError"), 1.0)
     versions.append(tree.version)
     tree.tally("w0", [tally(F, queued=1)], 1.0)
     versions.append(tree.version)
@@ -171,13 +206,13 @@ def test_recent_are_the_runs_that_go_on_else_the_last_one(tree: TaskTree) -> Non
     tree.root_found("s")
     assert tree.picture({}, run=RECENT)["ended"] is None, "there has been none"
     tree.queued(first, 5, 1.0)
-    tree.done(first, 5, [], 0.1, 0.1, 2.0)
+    tree.ran(first, "w0", 5, 0, 0.1, 0.1, 2.0)
     tree.queued(second, 3, 3.0)
     assert tree.picture({}, run=RECENT)["tasks"]["queued"] == 3 and tree.picture({}, run=RECENT)["ended"] is None
     tree.queued(other, 2, 4.0)
     assert [row["queued"] for row in tree.picture({}, run=RECENT)["groups"]] == [3, 2]
-    tree.done(other, 2, [], 0.1, 0.1, 5.0)
-    tree.done(second, 3, [], 0.1, 0.1, 6.0)
+    tree.ran(other, "w0", 2, 0, 0.1, 0.1, 5.0)
+    tree.ran(second, "w0", 3, 0, 0.1, 0.1, 6.0)
     picture = tree.picture({}, run=RECENT)
     assert (picture["started"], picture["ended"]) == (4.0, 5.0), "the one that began last"
     assert tree.picture({}, "r", RECENT)["ended"] == 6.0
@@ -194,7 +229,7 @@ def test_a_brief_picture_has_the_sums_alone(tree: TaskTree) -> None:
 def test_a_million_tasks_are_one_node(tree: TaskTree) -> None:
     tree.queued(spec(F), 1_000_000, 1.0)
     for _ in range(1000):
-        tree.done(spec(F), 1000, [], 0.1, 0.1, 1.0)
+        tree.ran(spec(F), "w0", 1000, 0, 0.1, 0.1, 1.0)
     assert row(tree)["done"] == 1_000_000
 
 
@@ -223,6 +258,6 @@ def test_of_a_root_that_is_gone_nothing_is_kept(tree: TaskTree) -> None:
     tree.queued(spec(F), 5, 1.0)
     tree.root_lost("r")
     assert tree.picture({})["groups"] == []
-    tree.done(spec(F), 5, [], 0.1, 0.1, 1.0)  # was on its way
+    tree.ran(spec(F), "w0", 5, 0, 0.1, 0.1, 1.0)  # was on its way
     tree.tally("w0", [tally(F, queued=1)], 1.0)
     assert tree.picture({})["groups"] == []

@@ -1,8 +1,9 @@
 """Realistic snapshots, for the tests of everything that draws one."""
 
+import random
 from collections.abc import Sequence
 
-from scoop_jupyter.view import GroupRow, PoolState, Snapshot, TaskCounts, WorkerRow, WorkerState
+from scoop_jupyter.view import FailureRow, GroupRow, PoolState, Snapshot, TaskCounts, Timeline, WorkerRow, WorkerState
 
 NOW = 1_795_000_000.0  # unix seconds
 MIB = 1 << 20
@@ -11,6 +12,11 @@ TRACEBACK = """Traceback (most recent call last):
   File "/tmp/ipykernel_411/238.py", line 14, in measure
     return sum(samples) / len(samples)
 ZeroDivisionError: division by zero"""
+
+
+def failure(error: str) -> FailureRow:
+    """Return a failure that raised this."""
+    return {"id": "w0-1", "error": error, "arguments": "", "output": "", "worker": "w0"}
 
 
 def group(
@@ -36,7 +42,7 @@ def group(
         "cancelled": cancelled,
         "seconds": seconds,
         "longest": longest,
-        "errors": list(errors),
+        "failures": [failure(error) for error in errors],
     }
 
 
@@ -135,7 +141,7 @@ def finished() -> Snapshot:
 def failed() -> Snapshot:
     """The same, with three that failed and five that were then cancelled."""
     run = finished()
-    run["groups"][1].update({"done": 92, "failed": 3, "cancelled": 5, "errors": [TRACEBACK]})
+    run["groups"][1].update({"done": 92, "failed": 3, "cancelled": 5, "failures": [failure(TRACEBACK)]})
     run["tasks"].update({"done": 992, "failed": 3, "cancelled": 5})
     return run
 
@@ -158,3 +164,20 @@ def many(count: int) -> Snapshot:
     """`count` groups: a hundred roots, and the others their children in turn."""
     groups = [group(n, None if n < 100 else n % 100, f"task_{n}", [1, 0, 9], seconds=0.1) for n in range(count)]
     return snapshot(groups, [worker(0, "task_1", busy=1.0)])
+
+
+def timeline(lanes: int = 4, spans: int = 60) -> Timeline:
+    """Twelve seconds on some workers, with three functions, gaps, and failures now and then."""
+    chance = random.Random(5)
+    began = NOW - 12.0
+    rows = []
+    for lane in range(lanes):
+        time, row = began + 0.1 * lane, []
+        while len(row) < spans and time < NOW - 0.3:
+            length = chance.uniform(0.02, 22 / spans)
+            row.append(
+                [chance.choice([0, 0, 0, 1, 2]), time, time + length, chance.randint(1, 9), int(len(row) % 23 == 9)]
+            )
+            time += length + chance.choice([0.0, 0.0, 0.05, 0.2])
+        rows.append({"worker": f"w{lane}", "spans": row})
+    return {"began": began, "ended": NOW, "functions": ["simulate", "step", "score"], "lanes": rows}  # type: ignore[typeddict-item]

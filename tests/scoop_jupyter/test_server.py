@@ -51,7 +51,7 @@ def notebook(served: Served) -> Iterator[Notebook]:
 # ---- who may ask ------------------------------------------------------------------------------------------------
 
 ENDPOINTS = [
-    (method, re.sub(r"\(cancel.*?\)", "cancel", pattern.replace(r"([\w.-]+)", "some")))
+    (method, re.sub(r"\((cancel[a-z-]*).*?\)", r"\1", pattern.replace(r"([\w.-]+)", "some")))
     for pattern, handler in addresses()
     for method in ("GET", "POST", "PATCH", "DELETE", "PUT")
     if method.lower() in vars(handler)
@@ -59,7 +59,7 @@ ENDPOINTS = [
 
 
 def test_there_are_endpoints() -> None:
-    assert len(ENDPOINTS) == 8
+    assert len(ENDPOINTS) == 10
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
@@ -182,6 +182,24 @@ def test_what_a_cell_waits_for_can_be_cancelled(served: Served, notebook: Notebo
     reply = notebook.end(cell)
     assert reply["status"] == "error" and reply["ename"] == "CancelledError"
     notebook.run("assert list(futures.map(abs, range(5))) == list(range(5))")
+
+
+def test_the_task_of_one_worker_is_cancelled_and_the_worker_replaced(served: Served, notebook: Notebook) -> None:
+    def rows() -> dict[str, str]:
+        return {row["task"]: row["name"] for row in served.ask("GET", f"scoop/{path}")[1]["workers"]}
+
+    path = "pools/of-a-notebook"
+    notebook.run("def napper(): time.sleep(60)\ndef sleeper(): time.sleep(60)")
+    notebook.run("nap, sleep = futures.submit(napper), futures.submit(sleeper)")
+    eventually(lambda: {"napper", "sleeper"} <= set(rows()), 20.0)
+    before = rows()
+    assert served.ask("POST", f"scoop/{path}/workers/{before['napper']}/cancel-task")[0] == 202
+    notebook.run("futures.wait([nap], timeout=20)\nassert nap.cancelled() and not sleep.done()")
+    assert served.ask("POST", f"scoop/{path}/workers/{before['sleeper']}/restart-worker")[0] == 202
+    eventually(lambda: rows().get("sleeper", before["sleeper"]) != before["sleeper"], 20.0)
+    notebook.run("sleep.cancel()")
+    status, answer = served.ask("POST", f"scoop/{path}/workers/w99/cancel-task")
+    assert status == 404 and "no worker 'w99'" in answer["message"]
 
 
 def test_a_notebook_uses_a_pool_of_the_server(served: Served, pool: str) -> None:

@@ -66,6 +66,7 @@ export function addCommands({ app, pools, notebooks, defaults, open }: Parts): v
 
   addOfPool("scoop:connect", "Connect Notebook to Pool", "Have the current notebook use this pool", (row) => {
     const panel = meant(notebooks);
+    if (!panel) throw new Error("No notebook is open.");
     return runBelow(panel, connecting(row.name, hasMagics(panel)));
   });
   addOfPool("scoop:open-panel", "Open Panel", "Show a pool's workers and tasks", (row) => open(row.name, "panel"));

@@ -29,8 +29,10 @@ function choice(options: Record<string, string>, chosen: string): HTMLSelectElem
   return node;
 }
 
-function workerCount(value: number): HTMLInputElement {
-  return make("input", "jp-mod-styled", { type: "number", min: 0, step: 1, value, required: true });
+function workerCount(value: number, most: number | null): HTMLInputElement {
+  const node = make("input", "jp-mod-styled", { type: "number", min: 0, step: 1, value, required: true });
+  if (most !== null) node.max = String(most);
+  return node;
 }
 
 /** The number in a field; null if there is none. */
@@ -50,7 +52,7 @@ class StartForm extends Widget implements Dialog.IBodyWidget<Order> {
   constructor(choices: Choices, defaults: Defaults, kernel: string, private readonly _folder: string) {
     super();
     this.addClass("scoop-form");
-    this._workers = workerCount(defaults.workers ?? choices.workers);
+    this._workers = workerCount(defaults.workers ?? choices.workers, choices.most);
     const [first = ""] = Object.keys(choices.kernels);
     this._kernel = choice(choices.kernels, kernel in choices.kernels ? kernel : first);
     this._launcher = choice(
@@ -85,7 +87,7 @@ class ScaleForm extends Widget implements Dialog.IBodyWidget<number | null> {
   constructor(row: PoolRow) {
     super();
     this.addClass("scoop-form");
-    this._workers = workerCount(row.wanted);
+    this._workers = workerCount(row.wanted, null);
     this.node.append(
       field("Workers", this._workers),
       make("p", "scoop-muted", {}, ["Workers that go finish what they run, and nothing is lost."]),

@@ -1,8 +1,9 @@
 /** One pool in the sidebar: what it is, how it fares, and what can be done with it. */
 
-import { number, percent, plural, size } from "../drawing";
+import { percent, size } from "../drawing";
 import { make, makeButton, setAttribute, setText } from "../drawing/dom";
 import type { PoolRow } from "./tokens";
+import { belongs, counts, says } from "./words";
 
 const WIDTH = 60; // of the load's curve, in seconds, and as many pixels
 const HEIGHT = 20;
@@ -22,28 +23,6 @@ const BUTTONS: readonly [Wish, string, string][] = [
 export interface Item {
   node: HTMLElement;
   update(row: PoolRow, load: readonly number[]): void;
-}
-
-/** What a pool does, in a few words. */
-export function says(row: PoolRow): string {
-  if (row.stillborn > 3 && row.workers < row.wanted) return "its workers die while they start";
-  if (row.workers !== row.wanted) return `${number(row.workers)} of ${plural(row.wanted, "worker")}`;
-  return `${plural(row.workers, "worker")}, ${percent(row.busy)} busy`;
-}
-
-/** Who a pool belongs to. */
-export function belongs(row: PoolRow): string {
-  if (row.notebook !== null) return row.notebook;
-  if (row.kept) return "started here";
-  return row.program || `process ${row.pid}`;
-}
-
-/** How far its tasks are. */
-export function counts({ tasks }: PoolRow): string {
-  const open = tasks.queued + tasks.running;
-  const parts = [open ? `${plural(open, "task")} to do` : "", tasks.done ? `${number(tasks.done)} done` : "",
-    tasks.failed ? `${number(tasks.failed)} failed` : ""];
-  return parts.filter(Boolean).join(" · ") || "no tasks yet";
 }
 
 /**

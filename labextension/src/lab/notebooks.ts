@@ -26,13 +26,10 @@ export async function runBelow(panel: NotebookPanel, source: string): Promise<bo
 }
 
 /**
- * The notebook that the user means.
+ * The notebook that the user means; null if none is open.
  *
  * @param path of the notebook that a pool belongs to; it is taken if it is open.
- * @throws an error, in words for the user, if there is none.
  */
-export function meant(tracker: INotebookTracker | null, path?: string | null): NotebookPanel {
-  const panel = (path && tracker?.find((open) => open.context.path === path)) ?? tracker?.currentWidget;
-  if (!panel) throw new Error("No notebook is open.");
-  return panel;
+export function meant(tracker: INotebookTracker | null, path?: string | null): NotebookPanel | null {
+  return tracker?.find((open) => open.context.path === path) ?? tracker?.currentWidget ?? null;
 }

@@ -10,6 +10,7 @@ import { IStatusBar } from "@jupyterlab/statusbar";
 import { addCommands, CATEGORY, OF_A_POOL } from "./commands";
 import { meant, runBelow } from "./notebooks";
 import { Pools } from "./pools";
+import { Server } from "./server";
 import { Settings } from "./settings";
 import { Sidebar } from "./sidebar";
 import { StatusItem } from "./status";
@@ -22,7 +23,7 @@ export const pools: JupyterFrontEndPlugin<IPools> = {
   description: "The user's pools of workers.",
   autoStart: true,
   provides: IPools,
-  activate: (app: JupyterFrontEnd) => new Pools(app.serviceManager.serverSettings),
+  activate: (app: JupyterFrontEnd) => new Pools(new Server(app.serviceManager.serverSettings)),
 };
 
 export const commands: JupyterFrontEndPlugin<void> = {
@@ -47,7 +48,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
       const id = `scoop-tab-${kind}-${pool}`;
       let tab = tabs.find((widget) => widget.id === id);
       if (!tab) {
-        tab = new MainAreaWidget({ content: new PoolTab(pools, pool, kind, { send, replay }) });
+        const content = new PoolTab(pools, pool, kind, { replay, complain: (error) => tell("SCOOP", error) });
+        tab = new MainAreaWidget({ content });
         tab.id = id;
         void tabs.add(tab);
         // Notebook 7 shows one document a page, and has room for more at its side only.
@@ -55,15 +57,11 @@ export const commands: JupyterFrontEndPlugin<void> = {
       }
       app.shell.activateById(id);
 
-      function send(action: Parameters<IPools["act"]>[1]): undefined {
-        pools.act(pool, action).catch((error: unknown) => tell("SCOOP", error));
-      }
-
-      function replay(id: string): void {
+      function replay(id: string): boolean {
         const path = pools.rows.find((row) => row.name === pool)?.notebook ?? null;
-        Promise.resolve()
-          .then(() => runBelow(meant(notebooks, path), `%scoop debug ${id}`))
-          .catch((error: unknown) => tell("Replay", error));
+        const notebook = meant(notebooks, path);
+        if (notebook) runBelow(notebook, `%scoop debug ${id}`).catch((error: unknown) => tell("Replay", error));
+        return notebook !== null;
       }
     }
 

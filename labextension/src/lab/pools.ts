@@ -1,13 +1,11 @@
 /** The user's pools, as the server tells of them. */
 
-import type { ServerConnection } from "@jupyterlab/services";
 import { DisposableDelegate } from "@lumino/disposable";
 import type { IDisposable } from "@lumino/disposable";
 import { Signal } from "@lumino/signaling";
 
-import type { Action } from "../drawing";
-import { ask, Stream } from "./server";
-import type { News } from "./server";
+import type { Timeline } from "../drawing";
+import type { IServer, News } from "./server";
 import type { Choices, IPools, Order, PoolRow, Viewer } from "./tokens";
 
 const HISTORY = 60; // seconds of load that are kept
@@ -19,19 +17,18 @@ export class Pools implements IPools {
   private readonly _loads = new Map<string, number[]>();
   private readonly _viewers = new Map<string, Set<Viewer>>();
   private readonly _watched = new Set<string>(); // pools that the server sends snapshots of
-  private readonly _stream: Stream;
   private _clock: ReturnType<typeof setInterval> | undefined;
 
-  constructor(private readonly _settings: ServerConnection.ISettings) {
-    this._stream = new Stream(_settings);
-    this._stream.news.connect((_, news) => this._hear(news));
-    this._stream.opened.connect((_, connected) => {
+  constructor(private readonly _server: IServer) {
+    const { stream } = _server;
+    stream.news.connect((_, news) => this._hear(news));
+    stream.opened.connect((_, connected) => {
       this._connected = connected;
       this._watched.clear();
       if (!connected) this._rows = [];
       this.changed.emit();
     });
-    this._stream.open();
+    stream.open();
   }
 
   get rows(): readonly PoolRow[] {
@@ -49,51 +46,55 @@ export class Pools implements IPools {
   watch(name: string, viewer: Viewer): IDisposable {
     const viewers = this._viewers.get(name) ?? new Set();
     this._viewers.set(name, viewers.add(viewer));
-    this._watched.delete(name); // it may want more than those before
     this._subscribe();
     return new DisposableDelegate(() => {
       viewers.delete(viewer);
       if (viewers.size) return;
       this._viewers.delete(name);
       this._watched.delete(name);
-      this._stream.say({ type: "unwatch", pool: name });
+      this._server.stream.say({ type: "unwatch", pool: name });
     });
   }
 
-  choices(): Promise<Choices> {
-    return ask(this._settings, "GET", "options");
+  async choices(): Promise<Choices> {
+    return await this._server.ask("GET", "options") as Choices;
   }
 
   async start(order: Order): Promise<string> {
-    return (await ask<{ name: string }>(this._settings, "POST", "pools", order)).name;
+    return (await this._server.ask("POST", "pools", order) as { name: string }).name;
   }
 
   async scale(name: string, n: number): Promise<void> {
-    await ask(this._settings, "PATCH", `pools/${name}`, { n });
+    await this._server.ask("PATCH", `pools/${name}`, { n });
   }
 
   async cancel(name: string): Promise<void> {
-    await ask(this._settings, "POST", `pools/${name}/cancel`);
+    await this._server.ask("POST", `pools/${name}/cancel`);
   }
 
   async restart(name: string): Promise<void> {
-    await ask(this._settings, "POST", `pools/${name}/restart`);
+    await this._server.ask("POST", `pools/${name}/restart`);
   }
 
   async stop(name: string): Promise<void> {
-    await ask(this._settings, "DELETE", `pools/${name}`);
+    await this._server.ask("DELETE", `pools/${name}`);
   }
 
-  async act(name: string, action: Action): Promise<void> {
-    if (action.action === "stop") await this.cancel(name);
-    else if ("worker" in action) {
-      await ask(this._settings, "POST", `pools/${name}/workers/${action.worker}/${action.action}`);
-    }
+  async cancelTask(name: string, worker: string): Promise<void> {
+    await this._server.ask("POST", `pools/${name}/workers/${worker}/cancel-task`);
+  }
+
+  async restartWorker(name: string, worker: string): Promise<void> {
+    await this._server.ask("POST", `pools/${name}/workers/${worker}/restart-worker`);
+  }
+
+  async timeline(name: string): Promise<Timeline> {
+    return await this._server.ask("GET", `pools/${name}/timeline`) as Timeline;
   }
 
   dispose(): void {
     clearInterval(this._clock);
-    this._stream.close();
+    this._server.stream.close();
     Signal.clearData(this);
   }
 
@@ -111,7 +112,6 @@ export class Pools implements IPools {
     if (news.type === "gone") this._watched.delete(news.pool);
     for (const viewer of this._viewers.get(news.pool) ?? []) {
       if (news.type === "snapshot") viewer.show(news.snapshot);
-      else if (news.type === "timeline") viewer.showTimeline?.(news.timeline);
       else viewer.gone();
     }
   }
@@ -119,10 +119,10 @@ export class Pools implements IPools {
   /** Ask for snapshots of those that are here and looked at. */
   private _subscribe(): void {
     const here = new Set(this._rows.map((row) => row.name));
-    for (const [pool, viewers] of this._viewers) {
+    for (const pool of this._viewers.keys()) {
       if (!here.has(pool) || this._watched.has(pool)) continue;
       this._watched.add(pool);
-      this._stream.say({ type: "watch", pool, timeline: [...viewers].some((viewer) => "showTimeline" in viewer) });
+      this._server.stream.say({ type: "watch", pool });
     }
   }
 

@@ -5,7 +5,7 @@ import { ServerConnection } from "@jupyterlab/services";
 import { Signal } from "@lumino/signaling";
 import type { ISignal } from "@lumino/signaling";
 
-import type { Snapshot, Timeline } from "../drawing";
+import type { Snapshot } from "../drawing";
 import type { PoolRow } from "./tokens";
 
 // Milliseconds until a broken stream is tried again, at first and at most.
@@ -16,44 +16,65 @@ const LONGEST = 15_000;
 export type News =
   | { type: "pools"; pools: PoolRow[] }
   | { type: "snapshot"; pool: string; snapshot: Snapshot }
-  | { type: "timeline"; pool: string; timeline: Timeline }
   | { type: "gone"; pool: string }
   | { type: "error"; message: string };
 
 /** What is said over the stream. */
-export type Wish = { type: "watch"; pool: string; timeline: boolean } | { type: "unwatch"; pool: string };
+export interface Wish { type: "watch" | "unwatch"; pool: string }
 
-/**
- * Ask the server.
- *
- * @throws an error with the server's own words, if it refuses.
- */
-export async function ask<T>(
-  settings: ServerConnection.ISettings, method: string, path: string, body?: unknown,
-): Promise<T> {
-  const url = URLExt.join(settings.baseUrl, "scoop", path);
-  const init: RequestInit = { method };
-  if (body !== undefined) init.body = JSON.stringify(body);
-  let response: Response;
-  try {
-    response = await ServerConnection.makeRequest(url, init, settings);
-  } catch {
-    throw new Error("The Jupyter server does not answer.");
+/** What is needed of a server. */
+export interface IServer {
+  /**
+   * Ask for something below the server's address.
+   *
+   * @throws an error with the server's own words, if it refuses.
+   */
+  ask(method: string, path: string, body?: unknown): Promise<unknown>;
+  readonly stream: IStream;
+}
+
+/** What comes by itself. */
+export interface IStream {
+  readonly news: ISignal<unknown, News>;
+  /** Whether it is open now. */
+  readonly opened: ISignal<unknown, boolean>;
+  open(): void;
+  say(wish: Wish): void;
+  close(): void;
+}
+
+export class Server implements IServer {
+  readonly stream: IStream;
+
+  constructor(private readonly _settings: ServerConnection.ISettings) {
+    this.stream = new Stream(_settings);
   }
-  const text = await response.text();
-  let answer: unknown = null;
-  try {
-    answer = text ? JSON.parse(text) : null;
-  } catch {
-    // A page of a proxy, say: the status must do.
+
+  async ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    const url = URLExt.join(this._settings.baseUrl, "scoop", path);
+    const init: RequestInit = { method };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this._settings);
+    } catch {
+      throw new Error("The Jupyter server does not answer.");
+    }
+    const text = await response.text();
+    let answer: unknown = null;
+    try {
+      answer = text ? JSON.parse(text) : null;
+    } catch {
+      // A page of a proxy, say: the status must do.
+    }
+    if (response.ok) return answer;
+    const message = (answer as { message?: string } | null)?.message;
+    throw new Error(message ?? `The Jupyter server answered ${response.status} ${response.statusText}.`);
   }
-  if (response.ok) return answer as T;
-  const message = (answer as { message?: string } | null)?.message;
-  throw new Error(message ?? `The Jupyter server answered ${response.status} ${response.statusText}.`);
 }
 
 /** The websocket of this page; it comes back when the server does. */
-export class Stream {
+class Stream implements IStream {
   private readonly _news = new Signal<this, News>(this);
   private readonly _opened = new Signal<this, boolean>(this);
   private _socket: WebSocket | null = null;
@@ -66,7 +87,6 @@ export class Stream {
     return this._news;
   }
 
-  /** Whether it is open now. */
   get opened(): ISignal<this, boolean> {
     return this._opened;
   }

@@ -2,16 +2,10 @@
 
 import { Widget } from "@lumino/widgets";
 
-import { number, plural } from "../drawing";
+import { plural } from "../drawing";
 import { makeButton, setAttribute, setText } from "../drawing/dom";
-import type { IPools, PoolRow } from "./tokens";
-
-/** What the item says. */
-export function sums(rows: readonly PoolRow[]): string {
-  const workers = rows.reduce((sum, row) => sum + row.workers, 0);
-  const busy = rows.reduce((sum, row) => sum + row.busy * row.workers, 0);
-  return `SCOOP ${number(Math.round(busy))}/${number(workers)}`;
-}
+import type { IPools } from "./tokens";
+import { sums } from "./words";
 
 export class StatusItem extends Widget {
   private readonly _button: HTMLButtonElement;

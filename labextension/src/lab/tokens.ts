@@ -4,7 +4,7 @@ import { Token } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import type { ISignal } from "@lumino/signaling";
 
-import type { Action, Snapshot, TaskCounts, Timeline } from "../drawing";
+import type { Snapshot, TaskCounts, Timeline } from "../drawing";
 
 /** A pool in the list; as the server's `visit.py` and `origins.py` describe it. */
 export interface PoolRow {
@@ -44,6 +44,8 @@ export interface Order {
 export interface Choices {
   /** How many workers it has if nobody says so. */
   workers: number;
+  /** How many it may have; null: any number. */
+  most: number | null;
   launchers: string[];
   /** Kernels whose Python it may run: their names, and how they are shown. */
   kernels: Record<string, string>;
@@ -52,7 +54,6 @@ export interface Choices {
 /** What a tab shows of a pool. */
 export interface Viewer {
   show(snapshot: Snapshot): void;
-  showTimeline?(timeline: Timeline): void;
   /** The pool has ended. */
   gone(): void;
 }
@@ -75,8 +76,10 @@ export interface IPools {
   cancel(name: string): Promise<void>;
   restart(name: string): Promise<void>;
   stop(name: string): Promise<void>;
-  /** Pass on what a panel asks for. */
-  act(name: string, action: Action): Promise<void>;
+  cancelTask(name: string, worker: string): Promise<void>;
+  restartWorker(name: string, worker: string): Promise<void>;
+  /** What ran where and when, of what goes on now or went on last. */
+  timeline(name: string): Promise<Timeline>;
 }
 
 export const IPools = new Token<IPools>("scoop-jupyter:IPools", "The user's pools of workers.");

@@ -78,7 +78,7 @@ class Books:
                 mine.update(tasks)
             elif isinstance(header, m.Cancel):
                 self._cancel((send.to, header.job), set(range(header.lo, header.hi)))
-            elif isinstance(header, m.TimedOut):
+            elif isinstance(header, (m.TimedOut, m.Cancelled)):
                 self._cancel((send.to, header.job), {header.index})
             elif isinstance(header, m.Assign):
                 assert not self._state.ledger.workers[send.to].retiring, f"{send.to} is retiring, and is given work"

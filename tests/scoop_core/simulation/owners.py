@@ -167,8 +167,11 @@ class Peer:
                 job.end(index, "failed" if index in failed else "done")
         elif isinstance(message, m.Lost):
             self.jobs[message.job].end(message.index, "lost")
+            self.sim.lost.append(self.jobs[message.job].function)
         elif isinstance(message, m.TimedOut):
             self.jobs[message.job].time_out(message.index)
+        elif isinstance(message, m.Cancelled):
+            self.jobs[message.job].drop(message.index)
         elif isinstance(message, m.Cancel):
             for index in range(message.lo, message.hi):
                 self.jobs[message.job].drop(index)

@@ -36,6 +36,8 @@ class Scenario:
     pins: bool = False
     skips: bool = False
     limits: bool = False
+    skips_tasks: bool = False
+    replaces: bool = False
     kinds: tuple[str, ...] = ("leaf",)
 
     @classmethod
@@ -43,6 +45,7 @@ class Scenario:
         """A scenario in which some things may happen, and others not."""
         rng = random.Random(seed)
         flags = ("deaths", "stillborn", "cancels", "runs", "restarts", "leaves", "scales", "pins", "skips", "limits")
+        flags = (*flags, "skips_tasks", "replaces")
         kinds = ("leaf", "raise", "fork", "send", "leave", "map", "flaky", "deadly", "deaf")
         return cls(
             seed,
@@ -70,6 +73,7 @@ class Simulation:
         default_factory=dict
     )  # workers that ended in order; their last words come first
     said: Counter[str] = field(default_factory=Counter)  # messages by kind
+    lost: list[Function] = field(default_factory=list)  # one for each task that was given up
     died: int = 0
     steps: int = 0
 
@@ -232,7 +236,7 @@ class Simulation:
             self._step()
 
     def happen(self, what: str) -> None:
-        """Something from outside: submit, cancel, cancel_run, halt, kill, leave, restart or scale."""
+        """What comes from outside, by its name here."""
         if not self.roots:
             return
         root = self.rng.choice(list(self.roots.values()))
@@ -243,6 +247,8 @@ class Simulation:
             "halt": lambda root: root.send(m.Halt()),
             "kill": self._kill,
             "leave": self._leave,
+            "cancel_task": self._cancel_task,
+            "replace": self._replace,
             "restart": lambda root: root.send(m.Restart()),
             "scale": lambda root: root.send(m.Scale(self.rng.randrange(self.scenario.workers + 2))),
         }[what](root)
@@ -280,6 +286,8 @@ class Simulation:
         possible += [Root.new_run] * scenario.runs
         possible += [lambda root: root.send(m.Halt())] * scenario.runs
         possible += [self._kill] * 2 * scenario.deaths
+        possible += [self._cancel_task] * 3 * scenario.skips_tasks
+        possible += [self._replace] * 2 * scenario.replaces
         possible += [self._overdue] * 4 * scenario.limits
         possible += [self._leave] * scenario.leaves
         possible += [lambda root: root.send(m.Restart())] * scenario.restarts
@@ -303,6 +311,16 @@ class Simulation:
     def _kill(self, root: Root) -> None:
         if self.workers:
             self.die(self.rng.choice(list(self.workers.values())), -9)
+
+    def _worker(self) -> str:
+        """Of one that there is, was or will be."""
+        return f"w{self.rng.randrange(self.state.staff.next_number + 1)}"
+
+    def _cancel_task(self, root: Root) -> None:
+        root.send(m.CancelTask(1, self._worker()))
+
+    def _replace(self, root: Root) -> None:
+        root.send(m.RestartWorker(1, self._worker()))
 
     def _overdue(self, root: Root) -> None:
         """Tasks with a limit have run for too long, on some worker; it says so."""

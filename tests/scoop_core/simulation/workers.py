@@ -33,6 +33,10 @@ class Interrupted(BaseException):
     """A simulated task is cancelled."""
 
 
+class Skipped(Interrupted):
+    """A simulated task is cancelled, and those around it go on."""
+
+
 class Call:
     """A task that a worker submitted, and its future."""
 
@@ -114,6 +118,7 @@ class Worker(Peer):
         self.urgent: deque[Callable[[], Body]] = deque()
         self.fibers: list[Fiber] = []
         self.target: Fiber | None = None
+        self.alone = False  # of the target, end the innermost task only
         self.seq = 0
         self.begun = 0  # on the board
         self.rested = True
@@ -141,7 +146,7 @@ class Worker(Peer):
         elif self.current is not None:
             error: BaseException | None = None
             if self.target is self.current and not self.current.deaf:
-                self.target, error = None, Interrupted()
+                self.target, error = None, Skipped() if self.alone else Interrupted()
             self.resume(self.current, error)
         elif self.ready:
             fiber, error = self.ready.popleft()
@@ -162,8 +167,7 @@ class Worker(Peer):
         except StopIteration:
             self.fibers.remove(fiber)
             self.current = None
-            if self.target is fiber:
-                self.target = None
+            self.miss(fiber)
             return
         fiber.deaf = what == DEAF
         if self.sim.now >= self.told + FLUSH_SECONDS:
@@ -171,11 +175,19 @@ class Worker(Peer):
         if what == PARK:
             fiber.parked = True
             self.current = None
-            if self.target is fiber:  # the signal finds it parked
+            if self.target is fiber and not self.alone:  # the signal finds it parked
                 self.target = None
                 self.ready.append((fiber, Interrupted()))
+            self.miss(fiber)
         elif what == DIE:
             self.sim.die(self, -11)
+
+    def miss(self, fiber: Fiber) -> None:
+        """It is not interrupted any more."""
+        if self.target is fiber:
+            self.target = None
+            if self.alone:
+                self.send(m.Interrupted())
 
     def next(self) -> Callable[[], Body] | None:
         task = self.state.next()
@@ -357,10 +369,12 @@ class Worker(Peer):
         group.running += 1
         try:
             yield from self.task(call.function, 0)
-        except Interrupted:
+        except Interrupted as stop:
             group.cancelled += 1
             call("cancelled")
-            raise
+            if not isinstance(stop, Skipped):
+                raise
+            self.send(m.Interrupted())
         except TaskError:
             group.failed += 1
             call("failed")
@@ -389,8 +403,13 @@ class Worker(Peer):
                     for index in lot.items:
                         yield from self.task(lot.map.function, index)
                         out.append("done")
+                except Skipped:
+                    out.append("cancelled")
+                    group.cancelled += 1
+                    self.send(m.Interrupted())
+                    continue
                 except Interrupted:
-                    group.cancelled += lot.hi - lot.lo - out.count("failed")
+                    group.cancelled += lot.hi - lot.lo - out.count("failed") - out.count("cancelled")
                     group.queued += count - (lot.hi - lot.lo)
                     lot.map.cancelled()
                     raise
@@ -434,8 +453,12 @@ class Worker(Peer):
                         piece.out.append(index)
                         if self.rng.random() < 0.1:
                             self.report(piece, over=False)
-                except Interrupted:
+                except Interrupted as stop:
                     piece.cancelled = True
+                    if isinstance(stop, Skipped):
+                        self.send(m.Interrupted(assign.seq, piece.lo + len(piece.out)))
+                        if part := piece.cut(half=False):
+                            self.send(m.Dropped(assign.seq, part[0], part[1]))
                     break
                 except TaskError:
                     index = piece.lo + len(piece.out)
@@ -477,8 +500,9 @@ class Worker(Peer):
     def tally(self) -> None:
         self.told = self.sim.now
         tallies = tuple(t for g in self.groups.values() if (t := g.tally()) is not None)
-        now = self.sim.now
-        self.send(m.Tally(tallies, self.context.name if self.context else "", 0.0, now, self.done, now))
+        now, context, running = self.sim.now, self.context, self.running
+        own = context and isinstance(running, Piece) and running.assign.spec.group == context.place.group
+        self.send(m.Tally(tallies, context.name if context else "", 1.0 if own else 0.0, now, self.done, now))
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
@@ -498,6 +522,8 @@ class Worker(Peer):
             self.drop(message)
         elif isinstance(message, m.DropRun):
             self.drop_run(message)
+        elif isinstance(message, m.Interrupt):
+            self.skip()
         elif isinstance(message, m.Retire):
             self.retire()
         else:
@@ -583,7 +609,13 @@ class Worker(Peer):
                 if fiber.parked:
                     self.ready.append((fiber, Interrupted()))
                 else:
-                    self.target = fiber
+                    self.target, self.alone = fiber, False
+
+    def skip(self) -> None:
+        if self.current is None or self.current.piece is None:
+            self.send(m.Interrupted())
+        elif self.target is None:
+            self.target, self.alone = self.current, True
 
     def retire(self) -> None:
         self.retiring = True
