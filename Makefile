@@ -12,7 +12,7 @@ NODE_MODULES := labextension/node_modules/.package-lock.json
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install frontend run lab test check format browser executor-tests bench lock clean
+.PHONY: help install frontend run lab test check format browser executor-tests jupyterhub bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: install ## execute the quick start in a real kernel and print what its cell
 lab: install ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: install browser executor-tests check ## all checks, then all tests
+test: install browser executor-tests jupyterhub check ## all checks, then all tests
 	npm --prefix labextension test
 	$(BIN)/python -m pytest
 
@@ -49,14 +49,22 @@ browser: ## make sure that the browser tests have a Chromium
 executor-tests: install ## make sure that Python's own tests of executors are there
 	scripts/executor_tests.sh $(BIN)/python
 
+jupyterhub: install ## make sure that the tests of JupyterHub have one
+	scripts/jupyterhub.sh
+
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
-lock: install ## resolve the dependencies anew and write requirements.lock
+lock: install ## resolve the dependencies anew and write the lock files
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--generate-hashes --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile deploy/jupyterhub/requirements.in pyproject.toml --constraint requirements.lock \
+		--universal --python-version 3.11 --upgrade --generate-hashes --no-header --quiet \
+		--output-file deploy/jupyterhub/requirements.lock
+	cd deploy/jupyterhub && npm update --package-lock-only --silent
 
 clean: ## remove .venv, caches and build products
+	rm -rf "$$(readlink build/jupyterhub)"
 	rm -rf $(VENV) dist build labextension/dist labextension/lib labextension/node_modules scoop_jupyter/static
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

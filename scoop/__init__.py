@@ -15,6 +15,7 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from socket import gethostname
@@ -24,12 +25,14 @@ from scoop.engine import engine as _engine
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
+    BadLimits,
     BrokerLost,
     NoSuchPool,
     NoSuchWorker,
     NothingToReplay,
     NotPicklable,
     NotStarted,
+    OverLimit,
     RemoteTraceback,
     ScoopError,
     StartFailed,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "BadLimits",
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
@@ -52,6 +56,7 @@ __all__ = [
     "NotPicklable",
     "NotStarted",
     "NothingToReplay",
+    "OverLimit",
     "Pool",
     "RemoteTraceback",
     "ScoopError",
@@ -96,9 +101,17 @@ def start(
 
     Raises:
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
+        OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
+        BadLimits: one of these files can't be used.
         StartFailed: its processes could not be started.
     """
-    return _pool.start(n, name, tcp=tcp, preload=("scoop.futures", *preload), memory_limit=memory_limit)
+    # Here, as only those who start pools need it: Jupyter's configuration takes some 30 ms to import.
+    from scoop_jupyter.limits import read_limits, within_limits
+
+    n, memory_limit, cap = within_limits(n, memory_limit, read_limits())
+    shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
+    preload = ["scoop.futures", *shows, *preload]
+    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap)
 
 
 def replay(failure: str | BaseException = "") -> Any:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from scoop import __version__
-from scoop_core.hosts import default_workers
+from scoop_core.errors import ScoopError
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
+from scoop_core.pool import check_size
+from scoop_jupyter.limits import read_limits, within_limits
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +44,7 @@ class Options:
         prolog: a shell script to run first, in the shell that starts everything.
         level: of the log records that are told, as in `logging`.
         log: the file that they go to; empty for the standard error stream.
+        progress: whether to show how far it is: "" for no, "auto" in a terminal, "always".
         profile: whether every worker is to be profiled.
         debug: whether all tasks are to be recorded.
         tunnel: whether other hosts shall reach this one through their ssh connections.
@@ -61,6 +64,7 @@ class Options:
     prolog: str
     level: int
     log: str
+    progress: str
     profile: bool
     debug: bool
     tunnel: bool
@@ -104,6 +108,15 @@ def program_parser() -> tuple[Parser, Collection[str]]:
     add("-v", "--verbose", action="count", default=0, help="show more of the log: -v, or all of it: -vv")
     add("-q", "--quiet", action="count", default=0, help="show errors only")
     values.append(add("--log", default="", metavar="FILE", help="append the log to a file"))
+    add(
+        "--progress",
+        nargs="?",
+        const="auto",
+        default="",
+        choices=["auto", "always"],
+        metavar="always",
+        help="show how far it is, if standard error is a terminal, or with =always in any case",
+    )
     add("--profile", action="store_true", help="profile all workers, into the folder `profile`")
     add("--debug", action="store_true", help="draw a timeline of all tasks, in the folder `debug`")
     values += [
@@ -137,12 +150,18 @@ def parse(arguments: Sequence[str]) -> Options:
         hosts = from_file(Path(given.hostfile).read_text()) if given.hostfile else from_names(given.names)
     except (OSError, ValueError) as error:
         parser.error(f"--hostfile {given.hostfile}: {error}")
+    try:
+        fit, _, cap = within_limits(None, None, read_limits())
+        hosts = plan(hosts, given.n, own_names(), fit)
+        check_size(sum(count or 0 for _, count in hosts), cap)
+    except ScoopError as error:
+        parser.error(str(error))
     level = logging.WARNING + 10 * (given.quiet - given.verbose)
     return Options(
         program=rest[0],
         arguments=rest[1:],
         module=given.module,
-        hosts=plan(hosts, given.n, own_names(), default_workers()),
+        hosts=hosts,
         name=given.name,
         nice=given.nice,
         path=given.path,
@@ -151,6 +170,7 @@ def parse(arguments: Sequence[str]) -> Options:
         prolog=given.prolog,
         level=min(max(level, logging.DEBUG), logging.CRITICAL),
         log=os.path.abspath(given.log) if given.log else "",
+        progress=given.progress,
         profile=given.profile,
         debug=given.debug,
         tunnel=given.tunnel,

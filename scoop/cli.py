@@ -6,7 +6,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import scoop
@@ -14,9 +15,12 @@ from scoop.arguments import Options, Parser, own_names, parse
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
+from scoop_core.client import Client
+from scoop_core.config import Connection
 from scoop_core.errors import ScoopError
 from scoop_core.origin import run_program
 from scoop_core.program import Program
+from scoop_jupyter.progress import ProgressLine
 from scoop_jupyter.view import render_text
 
 COMMANDS = ("pools", "stop", "top")
@@ -46,9 +50,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         try:
             preload = ["scoop.futures", "scoop.shared"]
+            shows = options.progress == "always" or (options.progress == "auto" and sys.stderr.isatty())
             run_program(
-                program, options.arguments, n, options.name, preload=preload, nice=options.nice, reports=reports
-            )
+                program, options.arguments, n, options.name, preload=preload, nice=options.nice, reports=reports,
+                beside=_progress if shows else nullcontext,
+            )  # fmt: skip
         finally:
             finish(reports)
     except SystemExit:
@@ -66,6 +72,20 @@ def _enter(options: Options) -> None:
     restart(options.prolog, options.interpreter)
     sys.path[:0] = options.pythonpath
     os.chdir(options.path)
+
+
+@contextmanager
+def _progress(connection: Connection) -> Iterator[None]:
+    """Show on the standard error stream how far the program is."""
+    client = Client(connection)
+    client.connect()
+    line = ProgressLine(client, -1, sys.stderr)
+    try:
+        with line.shown():
+            yield
+    finally:
+        line.finish()
+        client.close()
 
 
 def _failed(error: BaseException, parser: Parser) -> int:

@@ -10,8 +10,8 @@ from itertools import count
 from typing import Any
 from weakref import WeakSet
 
+import scoop
 from scoop.engine import check_callable, check_map, engine
-from scoop_core import pool
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost
 from scoop_core.future import Future
@@ -48,9 +48,9 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("max_workers must be greater than 0")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._pool: pool.Pool | None = None
+        self._pool: scoop.Pool | None = None
         if current.engine is None and current.starter is None:
-            self._pool = pool.start(max_workers, preload=("scoop.futures",))
+            self._pool = scoop.start(max_workers)
         self._engine = engine("Executor")
         self._initializer = initializer and partial(initializer, *initargs)
         self._name = f"{self._engine.name}/{next(_numbers)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import sys
 from collections.abc import Iterable
@@ -14,13 +13,13 @@ from typing import Any
 import msgspec
 
 from scoop.arguments import Options
+from scoop.profiles import without_engine
 from scoop_core import logs
 from scoop_core.config import Reports
 from scoop_core.watching import Span
 
 #: So many functions are in the printed profile, and none of the engine's own.
 LINES = 20
-_ENGINE = tuple(str(Path(file).parent) + os.sep for file in (logs.__file__, __file__))
 
 
 def prepare(here: Path, options: Options) -> Reports:
@@ -65,7 +64,7 @@ def _merge_profiles(folder: Path) -> None:
     text = StringIO()
     merged: Any = pstats.Stats(*map(str, files), stream=text)  # its `stats` are in no stub
     merged.dump_stats(folder / "all.prof")
-    merged.stats = {where: times for where, times in merged.stats.items() if not where[0].startswith(_ENGINE)}
+    merged.stats = without_engine(merged.stats)
     merged.sort_stats("cumulative").print_stats(LINES)
     (folder / "report.txt").write_text(text.getvalue())
     print(text.getvalue().strip(), file=sys.stderr)

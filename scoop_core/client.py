@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
+from scoop_core.output import DISPLAY
 from scoop_core.owner import Options
 from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import DEFAULT, Peer
@@ -28,7 +30,10 @@ Viewer = Callable[[dict[str, Any]], None]
 
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
-    """Print what a task printed, with the worker's name before each line."""
+    """Print what a task printed, with the worker's name before each line; of displays, their text."""
+    if stream == DISPLAY:
+        (content,) = json.loads(text).values()
+        text = f"{content['data'].get('text/plain', '')}\n"
     target = sys.stderr if stream == "stderr" else sys.stdout
     target.write(with_name(worker, text))
     target.flush()

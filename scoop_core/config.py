@@ -35,6 +35,10 @@ STOP_GRACE = 1.0
 STOPPED_SECONDS = 2.0
 #: An interrupt is heard after so many seconds at the latest (to look that often costs a waiting root nothing).
 INTERRUPT_SECONDS = 0.2
+#: Variables of the environment (as patterns) that the processes of a pool don't get: with these tokens one acts for
+#: the user, in all of a JupyterHub or in a Jupyter server. Tasks need none of them, but they print and save their
+#: environment, and start programs that do.
+SECRETS = ("JUPYTERHUB_*TOKEN*", "JPY_*TOKEN*", "JUPYTER_TOKEN")
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -43,6 +47,13 @@ class Secrets(msgspec.Struct, frozen=True):
     server_public: str
     client_public: str
     client_secret: str
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """How much there may be of something, and which configuration file says so."""
+
+    most: int
+    source: str
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -55,6 +66,8 @@ class Connection(msgspec.Struct, frozen=True):
     shelf: str  # the pool's folder for shared memory; 0700
     pid: int  # of the process that started the pool
     secrets: Secrets | None = None
+    cap: Cap | None = None  # of its number of workers
+    host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
 
 
 class Reports(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@
     ScoopError
     ├── NotStarted           futures were used, but there is no pool (also a RuntimeError)
     ├── StartFailed          a pool could not be started
+    ├── OverLimit            more was asked for than the configuration files allow (also a ValueError)
+    ├── BadLimits            such a file can't be used (also a ValueError)
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
     ├── NoSuchWorker         a pool has no worker of that name (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
@@ -33,6 +35,14 @@ class NotStarted(ScoopError, RuntimeError):
 
 class StartFailed(ScoopError, RuntimeError):
     """A pool could not be started; the message holds what its first process had to say."""
+
+
+class OverLimit(ScoopError, ValueError):
+    """A configuration file allows less than what was asked for; the message says how much, and which file."""
+
+
+class BadLimits(ScoopError, ValueError):
+    """A configuration file can't be read, or says what makes no sense; the message names it."""
 
 
 class NoSuchPool(ScoopError, LookupError):

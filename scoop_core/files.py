@@ -86,7 +86,7 @@ def running_pools(known: Container[str] = ()) -> list[Connection]:
     found = []
     for path in sorted(runtime_folder().glob("scoop-*.json"), key=lambda p: p.name):
         connection = read_connection(path)
-        if connection is None or connection.id in known:
+        if connection is None or connection.id in known or connection.host not in ("", socket.gethostname()):
             continue
         if is_running(connection):
             found.append(connection)

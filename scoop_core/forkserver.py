@@ -250,8 +250,6 @@ def main() -> None:
     """Read the launch from standard input, and run the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for roots; workers have a use of their own for it
     launch = msgspec.json.decode(sys.stdin.buffer.readline(), type=Launch)
-    for name in [n for n in os.environ if n.startswith("JUPYTERHUB_") and "TOKEN" in n]:
-        del os.environ[name]
     sys.path[:] = launch.path or sys.path
     sys.argv[:] = launch.argv
     os.chdir(launch.cwd)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import NO_REPORTS, STOP_GRACE, Connection, Launch, Reports
+from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Cap, Connection, Launch, Reports
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus
 from scoop_core.link import new_secrets
 from scoop_core.threads import thread_limits
 
@@ -37,6 +39,7 @@ def launch(
     nice: int = 0,
     memory_limit: int = 0,
     reports: Reports = NO_REPORTS,
+    cap: Cap | None = None,
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
 
@@ -55,8 +58,9 @@ def launch(
     shelf = files.new_shelf(folder)
     keys, server_secret = new_secrets() if tcp else (None, None)
     address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
-    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys)
-    limits = thread_limits(n, default_workers(), os.environ)
+    host = socket.gethostname()
+    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap, host)
+    limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
     # more threads than one it would start them where all processes are forked.
     if "numpy" in sys.modules and limits["OPENBLAS_NUM_THREADS"] == "1":
@@ -76,7 +80,7 @@ def launch(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=out,
-        env={**os.environ, **limits},
+        env={**without_secrets(os.environ), **limits},
         start_new_session=True,
     )
     for fd in out:
@@ -98,6 +102,16 @@ def launch(
             f"The pool {name!r} could not be started: its first process ended, or said nothing for "
             f"{START_SECONDS:g} s. What it printed on the standard error stream tells why."
         ) from error
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment the processes of a pool get.
+
+    It has to be left out before they start: what a process deletes of its own remains to be seen in /proc.
+    """
+    return {
+        name: value for name, value in environment.items() if not any(fnmatchcase(name, secret) for secret in SECRETS)
+    }
 
 
 def reap(process: subprocess.Popen[bytes]) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import FrameType
 
 from scoop_core import messages as m
 from scoop_core.calls import ProgramInterrupted
 from scoop_core.config import NO_REPORTS, Connection, Reports
 from scoop_core.current import current
+from scoop_core.errors import BrokerLost
 from scoop_core.fibers import Fiber
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus
 from scoop_core.launch import launch, reap
 from scoop_core.program import Program
 from scoop_core.threads import thread_limits
@@ -65,6 +68,12 @@ class Origin(Worker):
         if raised:
             raise raised[0]
 
+    def settle(self) -> None:
+        """Have the broker know of all that was done here, for those who watch the pool to the end."""
+        with suppress(BrokerLost):
+            self.accounts.tally(time.perf_counter())
+            self.ask("running", timeout=1.0)  # the answer comes after the tally
+
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         """Signal handler: an interrupt is for the program, whatever runs here now."""
         here = self.fibers.current
@@ -98,6 +107,7 @@ def run_program(
     preload: Sequence[str] = (),
     nice: int = 0,
     reports: Reports = NO_REPORTS,
+    beside: Callable[[Connection], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Run a script as the root of a pool of n workers, of which this process is one; then end the pool.
 
@@ -109,13 +119,14 @@ def run_program(
         preload: modules to import once, before the workers are forked.
         nice: added to the workers' niceness.
         reports: what this process and the workers write down.
+        beside: is given the pool, and entered for as long as the script runs.
 
     Raises:
         BaseException: what the script raised.
     """
     sys.argv = [program.path if program.module else program.target, *arguments]
     program.prepare()
-    os.environ.update(thread_limits(n, default_workers(), os.environ))  # this process is one of the workers
+    os.environ.update(thread_limits(n, cpus(), os.environ))  # this process is one of the workers
     connection, process = launch(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
         first=1, nice=nice, reports=reports,
@@ -124,8 +135,16 @@ def run_program(
     origin.size = n
     origin.recorded = bool(reports.timeline)
     current.engine = origin
+
+    def work() -> None:
+        try:
+            program.run()
+        finally:
+            origin.settle()
+
     try:
-        origin.run_program(program.run)
+        with beside(connection):
+            origin.run_program(work)
     finally:
         current.engine = None
         if origin.lost is None:

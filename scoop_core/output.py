@@ -17,6 +17,8 @@ LIMIT = 64 * 1024
 #: What is remembered of the last prints, in characters and in writes, for those who ask what a failed task printed.
 RECENT = 64 * 1024
 WRITES = 4096
+#: What is no text goes as a stream of this name: each message of it is JSON, that whoever shows it understands.
+DISPLAY = "display"
 #: Root, run, stream.
 Key = tuple[str, int, str]
 
@@ -69,6 +71,17 @@ class Outputs:
         if self._held > LIMIT:
             self.flush()
 
+    def show(self, content: str) -> bool:
+        """Send something else than text, in the order in which the task has said it; False if no task runs."""
+        context = self._context()
+        if context is None:
+            return False
+        self._texts.append((context.root, context.run, DISPLAY, content))
+        self._held += len(content)
+        if self._held > LIMIT:
+            self.flush()
+        return True
+
     def _remember(self, text: str) -> None:
         recent = self._recent
         if len(recent) == WRITES:
@@ -118,6 +131,12 @@ class Outputs:
             self._mutex.release()
 
     def _send(self, key: Key, parts: list[str]) -> None:
+        if key[2] == DISPLAY:
+            for other in [other for other in self._rest if other[:2] == key[:2]]:
+                self._post_text(other, self._rest.pop(other))
+            for content in parts:
+                self._post_text(key, content)
+            return
         text = self._rest.pop(key, "") + "".join(parts)
         end = text.rfind("\n") + 1
         if len(text) - end > LIMIT:

@@ -15,9 +15,9 @@ from typing import Any
 from scoop_core import files
 from scoop_core import messages as m
 from scoop_core.client import Client
-from scoop_core.config import MAX_STILLBORN
+from scoop_core.config import MAX_STILLBORN, Cap
 from scoop_core.current import current
-from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
+from scoop_core.errors import BrokerLost, NoSuchPool, OverLimit, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.memory import parse_size
@@ -71,10 +71,10 @@ class Pool:
 
         Raises:
             ValueError: n is negative.
+            OverLimit: it is more than the pool may have.
             TimeoutError: the new workers are not there after `timeout` seconds.
         """
-        if n < 0:
-            raise ValueError(f"a pool can't have {n} workers")
+        check_size(n, self.client.connection.cap)
         self.client.link.send(m.Scale(n))
         self._await(n, timeout)
 
@@ -150,6 +150,7 @@ def start(
     tcp: bool = False,
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
+    cap: Cap | None = None,
 ) -> Pool:
     """Start a pool on this machine, and make it the current one.
 
@@ -159,16 +160,17 @@ def start(
         tcp: connect by TCP with CURVE keys, instead of by a Unix socket.
         preload: modules to import once, before the workers are forked.
         memory_limit: that a worker may use, in bytes or as text ("500MB", "2GiB"); None: no limit.
+        cap: how many workers it may ever have; None: any number.
 
     Raises:
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
+        OverLimit: n is more than `cap`.
         StartFailed: its processes could not be started.
     """
     n = default_workers() if n is None else n
-    if n < 0:
-        raise ValueError(f"a pool can't have {n} workers")
+    check_size(n, cap)
     limit = 0 if memory_limit is None else parse_size(memory_limit)
-    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit)
+    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap)
     client = Client(connection)
     pool = Pool(client, process)
     try:
@@ -181,6 +183,19 @@ def start(
     current.engine = client
     atexit.register(pool.stop)
     return pool
+
+
+def check_size(n: int, cap: Cap | None) -> None:
+    """Whether a pool may have n workers.
+
+    Raises:
+        ValueError: nobody may.
+        OverLimit: this one may not.
+    """
+    if n < 0:
+        raise ValueError(f"a pool can't have {n} workers")
+    if cap is not None and n > cap.most:
+        raise OverLimit(f"{n} workers are too many for a pool: {cap.source} allows {cap.most}.")
 
 
 def connect(name: str | None = None) -> Pool:

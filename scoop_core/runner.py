@@ -58,7 +58,7 @@ class Runner:
         self._reporter = reporter
         self._mishaps = mishaps
         self._board = board
-        self._watch = watch
+        self.watch = watch
         self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
 
     # ---- functions that the broker sent ------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Runner:
         """
         function, args, kwargs = future._call
         group: GroupCount = future._group
-        called = function if self._watch is None else self._watch.wrap(function, group)
+        called = function if self.watch is None else self.watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -152,8 +152,8 @@ class Runner:
         """Run a claimed lot of a map of the worker's own."""
         group = lot._group
         function = lot.job.function
-        if self._watch is not None:
-            function = self._watch.wrap(function, group)
+        if self.watch is not None:
+            function = self.watch.wrap(function, group)
         accounts = self._accounts
         fiber = self._fibers.current
         outer, before = accounts.context, accounts.running
@@ -245,8 +245,8 @@ class Runner:
         piece.since = began = _now()
         try:
             piece.function = function = self._function(spec.function)
-            if self._watch is not None:
-                function = self._watch.wrap(function, group)
+            if self.watch is not None:
+                function = self.watch.wrap(function, group)
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
             piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
             piece.begin(piece.arguments)

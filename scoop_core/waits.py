@@ -72,7 +72,7 @@ class Waits:
         self._accounts = accounts
         self._runner = runner
         self._link = link
-        self._watch = watch
+        self.watch = watch
         self._main = threading.get_ident()
         self._deadlines: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -214,13 +214,14 @@ class Waits:
             accounts.context = accounts.running = None
             if context is not None:
                 accounts.strip.tell(context)
-            kept = self._watch.pause() if self._watch is not None else []
+            watch = self.watch  # by the time that it goes on there may be another
+            kept = watch.pause() if watch is not None else []
             try:
                 self._fibers.park()
             finally:
                 accounts.context, accounts.running = context, running
-                if self._watch is not None:
-                    self._watch.resume(kept)
+                if watch is not None:
+                    watch.resume(kept)
         return True
 
     def wake_due(self) -> float | None:

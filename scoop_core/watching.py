@@ -147,15 +147,21 @@ class Profiler:
         self._main = threading.get_ident()
         self._profile = cProfile.Profile()
         self._depth = 0
+        self._stopped = False
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the thread that is profiled, and it still is."""
+        return threading.get_ident() == self._main and not self._stopped
 
     def begin(self, group: GroupCount) -> None:
-        if threading.get_ident() == self._main:
+        if self.here:
             self._depth += 1
             if self._depth == 1:
                 self._profile.enable()
 
     def end(self) -> None:
-        if threading.get_ident() == self._main:
+        if self.here:
             self._depth -= 1
             if self._depth == 0:
                 self._profile.disable()
@@ -167,14 +173,49 @@ class Profiler:
 
     def resume(self, kept: int) -> None:
         self._depth = kept
-        if kept:
+        if kept and not self._stopped:
             self._profile.enable()
 
+    def stop(self) -> dict[Any, Any]:
+        """Profile no more, in the thread that is profiled; what was seen, as `pstats` has it."""
+        self._stopped = True
+        self._profile.disable()
+        return self._seen()
+
     def close(self) -> None:
-        profile: Any = self._profile  # `snapshot_stats` is in no stub: it leaves the main thread's profile running
-        profile.snapshot_stats()
-        if profile.stats:  # `pstats` won't have an empty one
-            self._file.write_bytes(marshal.dumps(profile.stats))
+        if seen := self._seen():  # `pstats` won't have an empty one
+            self._file.write_bytes(marshal.dumps(seen))
+
+    def _seen(self) -> dict[Any, Any]:
+        """What was seen, as `pstats` has it: for each function calls, times, and the part of them for each caller.
+
+        `Profile.snapshot_stats` won't do: of functions that look alike it knows one only, and a function that came in
+        two pickles is two functions.
+        """
+        seen: dict[Any, list[Any]] = {}
+        entries = self._profile.getstats()
+        for entry in entries:
+            _add(seen.setdefault(_place(entry.code), [0, 0, 0.0, 0.0, {}]), entry)
+        for entry in entries:
+            for callee in entry.calls or ():
+                if (place := _place(callee.code)) in seen:  # not, if it runs still
+                    _add(seen[place][4].setdefault(_place(entry.code), [0, 0, 0.0, 0.0]), callee)
+        return {
+            place: (*times, {caller: tuple(part) for caller, part in callers.items()})
+            for place, (*times, callers) in seen.items()
+        }
+
+
+def _add(times: list[Any], entry: Any) -> None:
+    """Add an entry of a profile to the calls (those within itself only in the second number) and seconds."""
+    times[0] += entry.callcount - entry.reccallcount
+    times[1] += entry.callcount
+    times[2] += entry.inlinetime
+    times[3] += entry.totaltime
+
+
+def _place(code: Any) -> tuple[str, int, str]:
+    return ("~", 0, code) if isinstance(code, str) else (code.co_filename, code.co_firstlineno, code.co_name)
 
 
 class Watch:
@@ -185,7 +226,7 @@ class Watch:
     """
 
     def __init__(self, watchers: list[Watcher]) -> None:
-        self._watchers = watchers
+        self.watchers = watchers
         self._closed = False
 
     def wrap(self, function: Callable[..., Any], group: GroupCount) -> Callable[..., Any]:
@@ -193,30 +234,30 @@ class Watch:
 
         def watched(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
-            for watcher in self._watchers:
+            for watcher in self.watchers:
                 watcher.begin(group)
             try:
                 return run_one(function, args, kwargs)
             finally:
-                for watcher in self._watchers:
+                for watcher in self.watchers:
                     watcher.end()
 
         return watched
 
     def pause(self) -> list[Any]:
         """See `Watcher`."""
-        return [watcher.pause() for watcher in self._watchers]
+        return [watcher.pause() for watcher in self.watchers]
 
     def resume(self, kept: list[Any]) -> None:
         """See `Watcher`."""
-        for watcher, what in zip(self._watchers, kept, strict=True):
+        for watcher, what in zip(self.watchers, kept, strict=True):
             watcher.resume(what)
 
     def close(self) -> None:
         """Write down what is still held back, once."""
         if not self._closed:
             self._closed = True
-            for watcher in self._watchers:
+            for watcher in self.watchers:
                 watcher.close()
 
 

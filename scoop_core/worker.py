@@ -190,6 +190,19 @@ class Worker(Peer):
         """Cancel a task that this one submitted; of those that run in this very process, only one that waits."""
         return self._cancelling.cancel(future)
 
+    @property
+    def watch(self) -> Watch | None:
+        """What follows every task that begins from now on; None for nobody."""
+        return self._watch
+
+    @watch.setter
+    def watch(self, watch: Watch | None) -> None:
+        self._watch = self._runner.watch = self._waits.watch = watch
+
+    def show(self, content: str) -> bool:
+        """Have something else than text shown where the prints of the running task are; False if that can't be."""
+        return self._outputs is not None and self._outputs.show(content)
+
     # ---- life --------------------------------------------------------------------------------------------------
 
     def import_program(self, program: Program) -> None:

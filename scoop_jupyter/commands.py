@@ -66,6 +66,24 @@ def _line_parser() -> _Parser:
         "each", help="run a statement on every worker", description="Run a statement on every worker."
     )
     each.add_argument("statement", nargs=argparse.REMAINDER, metavar="STATEMENT", help="for imports and set-up")
+    sync = commands.add_parser(
+        "sync",
+        help="reload modules that were edited",
+        description="Reload modules of your own that were edited, as is done before each cell.",
+    )
+    sync.add_argument("switch", nargs="?", choices=["on", "off"], help="whether it is done before each cell")
+    debug = commands.add_parser(
+        "debug",
+        help="run a failed task again, here, and debug it",
+        description="Run a failed task again in the notebook, and open a debugger where it fails.",
+    )
+    debug.add_argument("failure", nargs="?", metavar="ID", help="as the panel shows it (default: the last failure)")
+    output = commands.add_parser(
+        "output",
+        help="show what was held back of prints",
+        description="Show what tasks of a cell have printed and displayed beyond what is shown below it.",
+    )
+    output.add_argument("cell", nargs="?", type=positive, metavar="N", help="its number (default: the last one)")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
     commands.add_parser("help", help="this text", description="What %scoop can do.")
     return parser
@@ -80,6 +98,7 @@ def _cell_parser() -> _Parser:
     parser.add_argument("each", nargs="?", choices=["each"], help="run the cell on every worker")
     parser.add_argument("-n", type=positive, help="have this many workers")
     parser.add_argument("--quiet", action="store_true", help="no panel and no summary")
+    parser.add_argument("--profile", action="store_true", help="show in which functions the tasks spent their time")
     parser.add_argument("--timeout", type=_seconds, metavar="S", help="end the cell after S seconds")
     return parser
 
@@ -94,10 +113,13 @@ LINE = {
     "connect": [],
     "pools": [],
     "each": [],
+    "sync": ["on", "off"],
+    "debug": [],
+    "output": [],
     "panel": [],
     "help": [],
 }
-CELL = ["each", "-n", "--quiet", "--timeout"]
+CELL = ["each", "-n", "--profile", "--quiet", "--timeout"]
 
 
 def parse_line(line: str) -> argparse.Namespace | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -23,6 +24,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("post_run_cell", notebook.after_cell)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(complete)
+    sys.meta_path.insert(0, notebook.modules)
     current.starter = notebook.ensure
     atexit.register(notebook.stop)
 
@@ -36,6 +38,7 @@ def unload(shell: InteractiveShell) -> None:
     notebook.stop()
     atexit.unregister(notebook.stop)
     current.starter = None
+    sys.meta_path.remove(notebook.modules)
     shell.events.unregister("pre_run_cell", notebook.before_cell)
     shell.events.unregister("post_run_cell", notebook.after_cell)
     if shell.Completer is not None and complete in shell.Completer.custom_matchers:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from typing import cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.display import display
 
 import scoop
 from scoop import futures, shared
@@ -15,8 +18,11 @@ from scoop_core.errors import ScoopError
 from scoop_core.owner import Options
 from scoop_jupyter.cell import CellTimeout, cell_number, execute_there, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
+from scoop_jupyter.debug import debug
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
+from scoop_jupyter.profile import PoolProfiler
+from scoop_jupyter.progress import ProgressLine
 from scoop_jupyter.view import Snapshot, latest, render_text, summary
 
 
@@ -109,6 +115,27 @@ class ScoopMagics(Magics):
         if not names:
             print("None of your pools runs on this host.")
 
+    def _sync(self, options: Namespace) -> None:
+        if options.switch is not None:
+            self.notebook.reloads = options.switch == "on"
+            print(f"Edited modules are {'reloaded before each cell' if self.notebook.reloads else 'left alone'}.")
+            return
+        names = ", ".join(self.notebook.modules.names) or "none"
+        print(self.notebook.sync() or f"Nothing was edited. Modules of your own: {names}")
+
+    def _debug(self, options: Namespace) -> None:
+        if self.notebook.client is None:
+            raise UsageError("%scoop debug: there is no pool, and so no task that has failed")
+        assert self.shell is not None
+        debug(self.shell, self.notebook.client, options.failure or "")
+
+    def _output(self, options: Namespace) -> None:
+        pieces = self.notebook.outputs.held(options.cell)
+        if pieces:
+            self.notebook.outputs.print(pieces)
+        else:
+            print("Nothing is held back" + (f" of cell {options.cell}." if options.cell else "."))
+
     def _panel(self, options: Namespace) -> None:
         panel = LivePanel(self.notebook.ensure(), -1)
         self._panels.append(panel)
@@ -151,11 +178,18 @@ class ScoopMagics(Magics):
         shell.user_ns.setdefault("futures", futures)
         shell.user_ns.setdefault("shared", shared)
         in_kernel = hasattr(shell, "kernel")
+        profiler = None
+        if options.profile:
+            profiler = PoolProfiler(client)
+            self.notebook.open_cell(client)  # what asks for the profile is none of the cell's tasks
         panel = LivePanel(client, client.run, shown=in_kernel and not options.quiet)
         cancelled = False
         panel.start()
+        in_terminal = not in_kernel and not options.quiet
+        progress = ProgressLine(client, client.run, sys.stdout).shown() if in_terminal else nullcontext()
         try:
-            run_code(shell, f"%%scoop {line}", cell, options.timeout)
+            with progress:
+                run_code(shell, f"%%scoop {line}", cell, options.timeout)
         except (KeyboardInterrupt, CellTimeout):
             cancelled = True
             if client.lost is None:
@@ -165,5 +199,9 @@ class ScoopMagics(Magics):
             snapshot = panel.finish(cancelled)
             if panel.live:
                 self._panels.append(panel)
-            if snapshot is not None and not in_kernel and not options.quiet:
+            if snapshot is not None and in_terminal:
                 print(summary(snapshot))
+            if profiler is not None and client.lost is None:
+                self.notebook.open_cell(client)
+                report = profiler.finish(self.notebook.cell_name)
+                display(report) if in_kernel else print(report)

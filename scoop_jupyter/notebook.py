@@ -8,12 +8,12 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 import scoop
-from scoop_core.client import Client, to_terminal, with_name
+from scoop_core.client import Client
 from scoop_core.current import current
 from scoop_core.pool import Pool
-
-#: Cells whose tasks may still print; older ones are forgotten.
-CELLS = 200
+from scoop_jupyter.cell import cell_number
+from scoop_jupyter.modules import Modules
+from scoop_jupyter.outputs import Outputs
 
 
 class Notebook:
@@ -26,7 +26,9 @@ class Notebook:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.pool: Pool | None = None
-        self._cells: dict[int, dict[str, Any]] = {}  # by run: the request that the cell's output answers
+        self.modules = Modules(shell.user_ns)
+        self.reloads = True  # whether edited modules are reloaded before each cell
+        self.outputs = Outputs(shell)
 
     # ---- the pool ----------------------------------------------------------------------------------------------
 
@@ -61,10 +63,12 @@ class Notebook:
         self.pool = pool
         client = pool.client
         current.engine = client
-        client.sink = self.show_output
-        client.packer.label = self._cell_name
-        self._cells.clear()
-        self._open_cell(client)
+        client.sink = self.outputs.show
+        client.packer.label = self.cell_name
+        client.packer.edit(self.modules.edited)
+        self.outputs.clear()
+        self.open_cell(client)
+        self._sync_before_cell(client)
         return client
 
     def stop(self) -> None:
@@ -78,44 +82,47 @@ class Notebook:
     def before_cell(self, info: Any = None) -> None:
         """What a cell submits is a run of its own."""
         client = self.client
+        self.modules.look()
         if client is not None:
-            self._open_cell(client)
+            self.open_cell(client)
+            self._sync_before_cell(client)
         elif isinstance(current.engine, Client):  # it is lost; the next use starts a new pool
             current.engine = None
 
     def after_cell(self, result: Any) -> None:
-        """An interrupted cell wants nothing more of what it submitted."""
+        """Look after what the cell has imported and what its tasks have said; if it was interrupted, they end."""
+        self.modules.look()
+        self.outputs.tell()
         client = self.client
         if client is not None and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
             client.cancel_run(client.run)
 
-    def _open_cell(self, client: Client) -> None:
-        run = client.new_run()
-        kernel = getattr(self.shell, "kernel", None)
-        if kernel is not None:
-            self._cells[run] = kernel.get_parent("shell")
-            for old in list(self._cells)[:-CELLS]:
-                del self._cells[old]
+    def open_cell(self, client: Client) -> None:
+        """What is submitted from now on is a run of its own; what it prints belongs to the cell that runs now."""
+        self.outputs.open(client.new_run(), cell_number(self.shell))
 
-    def _cell_name(self, file: str) -> str | None:
-        """What tracebacks call a cell: "Cell In[3]"."""
+    def sync(self) -> str:
+        """Reload the modules that were edited, here and, with the next call, on the workers; what came of it.
+
+        Modules whose new code fails are told on the standard error stream.
+        """
+        reloader = self.shell.magics_manager.registry.get("AutoreloadMagics")  # of `%autoreload`
+        news = self.modules.sync(already=getattr(getattr(reloader, "_reloader", None), "enabled", False))
+        for name, error in news.refused.items():
+            print(f"scoop: {name} stays as it was, its new code fails: {error}", file=sys.stderr)
+        if self.client is not None:
+            self.client.packer.edit(self.modules.edited)
+        return f"Reloaded: {', '.join(news.reloaded)}" if news.reloaded else ""
+
+    def _sync_before_cell(self, client: Client) -> None:
+        if self.reloads:
+            if said := self.sync():
+                print(said)
+        else:
+            self.modules.keep()
+            client.packer.edit(self.modules.edited)
+
+    def cell_name(self, file: str) -> str | None:
+        """What tracebacks call the cell of this file: "Cell In[3]"; None for others."""
         found = self.shell.compile.format_code_name(file)
         return f"{found[0]} {found[1]}" if found else None
-
-    def show_output(self, run: int, worker: str, stream: str, text: str) -> None:
-        """Show what a task printed below the cell that submitted it, whichever cell runs by now."""
-        cell = self._cells.get(run)
-        kernel = getattr(self.shell, "kernel", None)
-        if cell is None or kernel is None:
-            to_terminal(run, worker, stream, text)
-            return
-        out = getattr(sys, stream)
-        if hasattr(out, "pub_thread"):
-            out.flush()  # what the cell itself printed before comes before
-        kernel.session.send(
-            kernel.iopub_socket,
-            "stream",
-            content={"name": stream, "text": with_name(worker, text)},
-            parent=cell,
-            ident=f"stream.{stream}".encode(),
-        )

@@ -1,17 +1,20 @@
 """The live panel below a cell: a widget that draws snapshots in the browser.
 
-One trait carries the whole snapshot. ``labextension/src/widget.ts`` draws it; `make frontend` builds that to
-``static/``. Taking snapshots, and not too many of them, is left to the caller: a notebook drops updates beyond
-some hundred a second, so show ten, and the last one.
+One trait carries the whole snapshot, another the timeline. ``labextension/src/widget.ts`` draws them, which
+`make frontend` builds to ``static/``. Taking snapshots, and not too many of them, is left to the caller: a notebook
+drops updates beyond some hundred a second, so show ten, and the last one. So is doing what the user asks for.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import anywidget
 import traitlets
 
-from scoop_jupyter.view import Snapshot, empty_snapshot, render_html, render_text
+from scoop_jupyter.view import Snapshot, Timeline, empty_snapshot, render_html, render_text
+
+_STATIC = Path(__file__).parent / "static"
 
 
 class Panel(anywidget.AnyWidget):
@@ -22,19 +25,34 @@ class Panel(anywidget.AnyWidget):
 
     Args:
         snapshot: What to show at first; an empty pool that is starting if left out.
+        run: Number of the run; -1 for all of the pool.
+        on_action: Is called with what the user asks for, such as ``{"action": "stop"}``, in a thread of the kernel's.
     """
 
-    _esm = Path(__file__).parent / "static" / "panel.js"
-    _css = Path(__file__).parent / "static" / "panel.css"
+    _esm = _STATIC / "panel.js"
+    _css = _STATIC / "panel.css"
 
     snapshot = traitlets.Dict().tag(sync=True)
+    timeline = traitlets.Dict().tag(sync=True)
+    run = traitlets.Int(-1).tag(sync=True)
 
-    def __init__(self, snapshot: Snapshot | None = None) -> None:
-        super().__init__(snapshot=empty_snapshot() if snapshot is None else snapshot)
+    def __init__(
+        self,
+        snapshot: Snapshot | None = None,
+        run: int = -1,
+        on_action: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        super().__init__(snapshot=empty_snapshot() if snapshot is None else snapshot, run=run)
+        if on_action is not None:
+            self.on_msg(lambda _panel, action, _buffers: on_action(action))
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw `snapshot` in place of the one before. Any thread may call this, also while a cell blocks."""
         self.snapshot = cast(dict[str, Any], snapshot)
+
+    def show_timeline(self, timeline: Timeline) -> None:
+        """Draw `timeline` in place of the one before. Any thread may call this, also while a cell blocks."""
+        self.timeline = cast(dict[str, Any], timeline)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the widget's view with the HTML and the text of the same snapshot beside it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -98,7 +99,8 @@ class Lab:
             for path in self._runtime.glob("jpserver-*.json"):
                 try:
                     found = json.loads(path.read_text())
-                except json.JSONDecodeError:  # it is being written
+                    socket.create_connection(("127.0.0.1", found["port"])).close()
+                except (json.JSONDecodeError, OSError):  # it is being written; it comes before the server listens
                     continue
                 return found["url"], found["token"]
             time.sleep(0.05)

@@ -1,7 +1,6 @@
 /** The plugins of the JupyterLab extension. */
 
-import type { JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { commands, pools, sidebar, status } from "./lab/plugins";
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [];
-
-export default plugins;
+export * from "./lab/tokens";
+export default [pools, commands, sidebar, status];

@@ -1,11 +1,18 @@
 /** The panel as a widget below a cell: what anywidget calls in the browser. */
 
-import { createPanel } from "./drawing";
-import type { Action, Snapshot } from "./drawing";
+import { ACTION_EVENT, ask, REPLAY_EVENT } from "./asking";
+import { createPanel, replayLine } from "./drawing";
+import type { Action, Snapshot, Timeline } from "./drawing";
+
+interface Traits {
+  snapshot: Partial<Snapshot>;
+  timeline: Timeline | Record<string, never>;
+  run: number;
+}
 
 /** The part of anywidget's model that is used here. */
 interface Model {
-  get(name: "snapshot"): Partial<Snapshot>;
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
   on(event: string, listener: () => void): void;
   off(event: string, listener: () => void): void;
   send(action: Action): void;
@@ -17,15 +24,26 @@ const PATIENCE = "Asked. While a cell runs, some kernels hear it only at its end
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const panel = createPanel(el, {
     send(action) {
+      const pool = model.get("snapshot").pool?.name ?? "";
+      const request = { pool, run: model.get("run"), action, showTimeline: panel.showTimeline };
+      if (ask(el, ACTION_EVENT, request)) return undefined;
       model.send(action);
       return PATIENCE;
     },
+    replay: (id) => ask(el, REPLAY_EVENT, { line: replayLine(id) }),
   });
   const draw = (): void => panel.show(model.get("snapshot"));
+  const drawTimeline = (): void => {
+    const timeline = model.get("timeline");
+    if ("lanes" in timeline) panel.showTimeline(timeline as Timeline);
+  };
   model.on("change:snapshot", draw);
+  model.on("change:timeline", drawTimeline);
   draw();
+  drawTimeline();
   return () => {
     model.off("change:snapshot", draw);
+    model.off("change:timeline", drawTimeline);
     panel.dispose();
   };
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from scoop_core.edits import Edit, Edits
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.payload.explain import blame, first_line, function_name
@@ -108,6 +109,7 @@ class Packer:
         self._shelf = shelf
         self._program = program
         self._functions: WeakKeyDictionary[Any, PackedFunction] = WeakKeyDictionary()
+        self._edits = Edits()
         self._labels: dict[str, str] = {}  # of files that are none
         #: What people call a file that is none: a notebook's cell. Set by whoever knows.
         self.label: Callable[[str], str | None] = lambda file: None
@@ -226,7 +228,7 @@ class Packer:
             for file in files
             if not os.path.exists(file) and (lines := linecache.getlines(file))
         }
-        data = pickle.dumps((data, sources))
+        data = pickle.dumps((data, sources, self._edits.known))
         parcel, frames = self._parcel(data, buffers, self._shelf.share)
         digest = blake2b(data, digest_size=16)
         for place in parcel.buffers:
@@ -238,10 +240,18 @@ class Packer:
             self._functions[function] = packed
         return packed
 
+    def edit(self, edited: dict[str, Edit]) -> None:
+        """Have these modules, which are as they should be here, edited wherever functions go from now on."""
+        if edited is not self._edits.known:
+            self._edits.known = edited
+            self._functions.clear()
+
     def unpack_function(self, parcel: Parcel, frames: Frames) -> Callable[..., Any]:
-        """The function of a parcel; the source of its cells will show in tracebacks."""
+        """The function of a parcel; the source of its cells will show in tracebacks. Edited modules are reloaded."""
         data, buffers = self._open(parcel, frames, False, False)
-        function, sources = pickle.loads(data)
+        function, sources, edited = pickle.loads(data)
+        if edited and self._edits.take(edited):
+            self._functions.clear()  # what this process sends from now on has the edits with it
         for file, (lines, label) in sources.items():
             linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
             if label:

@@ -16,6 +16,8 @@ from scoop_jupyter.server.handlers import (
     OptionsHandler,
     PoolHandler,
     PoolsHandler,
+    TimelineHandler,
+    WorkerHandler,
 )
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
@@ -27,7 +29,9 @@ def addresses() -> list[tuple[str, type[RequestHandler]]]:
     return [
         (r"/scoop/pools", PoolsHandler),
         (rf"/scoop/pools/{NAME}", PoolHandler),
+        (rf"/scoop/pools/{NAME}/timeline", TimelineHandler),
         (rf"/scoop/pools/{NAME}/(cancel|restart)", ActionHandler),
+        (rf"/scoop/pools/{NAME}/workers/{NAME}/(cancel-task|restart-worker)", WorkerHandler),
         (r"/scoop/options", OptionsHandler),
         (r"/scoop/stream", StreamHandler),
     ]

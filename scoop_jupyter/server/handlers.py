@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from jupyter_core.utils import ensure_async
@@ -13,19 +13,26 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from scoop_core import messages as m
-from scoop_core.errors import BrokerLost, NoSuchPool, StartFailed
-from scoop_core.hosts import default_workers
+from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, NoSuchWorker, OverLimit, StartFailed
+from scoop_jupyter.limits import read_limits
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
+from scoop_jupyter.server.visit import WorkerAction
 
 #: What may stand for a pool's name in an address.
 NAME = r"([\w.-]+)"
+
+#: By what means a pool can be started.
+LAUNCHERS = ["local"]
 
 #: Errors that are no faults of the server, and what they are on the web.
 EXPECTED: dict[type[BaseException], HTTPStatus] = {
     NoSuchPool: HTTPStatus.NOT_FOUND,
     BrokerLost: HTTPStatus.GONE,
+    NoSuchWorker: HTTPStatus.NOT_FOUND,
     ValueError: HTTPStatus.CONFLICT,
+    OverLimit: HTTPStatus.CONFLICT,
+    BadLimits: HTTPStatus.CONFLICT,
     StartFailed: HTTPStatus.BAD_GATEWAY,
     TimeoutError: HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -37,6 +44,7 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     n: int | None = None
     name: str | None = None
     memory_limit: str | None = None
+    launcher: Literal["local"] = "local"
     kernel: str = ""  # kernelspec whose Python it runs; the server's own if left out
     folder: str = ""  # below the server's root
 
@@ -127,7 +135,7 @@ class PoolHandler(Handler):
         wish = self.body(Scale)
         if wish.n < 0:
             raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"a pool can't have {wish.n} workers")
-        await self.pools.tell(name, m.Scale(wish.n))
+        await self.pools.scale(name, wish.n)
         self.reply({"wanted": wish.n}, HTTPStatus.ACCEPTED)
 
     @web.authenticated
@@ -137,6 +145,17 @@ class PoolHandler(Handler):
         await self.pools.stop(name)
         self.set_status(HTTPStatus.NO_CONTENT)
         self.finish()
+
+
+class TimelineHandler(Handler):
+    """What ran where and when, in one pool."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, name: str) -> None:
+        """Of what goes on now, or went on last."""
+        async with self.pools.interest():
+            self.reply(await (await self.pools.visit(name)).timeline())
 
 
 class ActionHandler(Handler):
@@ -150,18 +169,32 @@ class ActionHandler(Handler):
         self.reply({}, HTTPStatus.ACCEPTED)
 
 
+class WorkerHandler(Handler):
+    """What can be done to one worker."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, name: str, worker: str, action: WorkerAction) -> None:
+        """Cancel the task that it runs, or replace it."""
+        async with self.pools.interest():
+            await (await self.pools.visit(name)).act(action, worker)
+        self.reply({}, HTTPStatus.ACCEPTED)
+
+
 class OptionsHandler(Handler):
     """What a dialog needs in order to offer a new pool."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """How many workers it has if nobody says so, and by what means it can be started."""
+        """How many workers it has if nobody says so, how many it may have, and by what means it can be started."""
+        allowed = read_limits()
         kernels = await ensure_async(self.kernel_spec_manager.get_all_specs())
         self.reply(
             {
-                "workers": default_workers(),
-                "launchers": ["local"],
+                "workers": allowed.fitting(allowed.memory.most if allowed.memory else None),
+                "most": allowed.workers.most if allowed.workers else None,
+                "launchers": LAUNCHERS,
                 "kernels": {
                     name: found["spec"]["display_name"]
                     for name, found in kernels.items()

@@ -26,8 +26,8 @@ def main() -> int:
     try:
         pool = scoop.start(**order)
     except (scoop.ScoopError, ValueError) as error:
-        refused = isinstance(error, ValueError)
-        print(json.dumps({"refused" if refused else "failed": str(error)}), file=answers, flush=True)
+        said = "refused" if isinstance(error, ValueError) else "failed"
+        print(json.dumps({said: str(error)}), file=answers, flush=True)
         return 1
     with pool:
         print(json.dumps({"name": pool.name}), file=answers, flush=True)

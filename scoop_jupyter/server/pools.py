@@ -13,6 +13,7 @@ from typing import Any
 from scoop_core import files
 from scoop_core import messages as m
 from scoop_core.errors import NoSuchPool, ScoopError, StartFailed
+from scoop_core.pool import check_size
 from scoop_jupyter.server.visit import PoolRow, Visit
 
 #: How long a pool may take to end, in seconds, before whoever stops it is answered.
@@ -138,6 +139,19 @@ class Pools:
             async with asyncio.timeout(STOP_SECONDS):
                 while not visit.over:
                     await asyncio.sleep(0.01)
+
+    async def scale(self, name: str, n: int) -> None:
+        """Have n workers.
+
+        Raises:
+            NoSuchPool: there is no pool of this name.
+            OverLimit: it may not have so many.
+            BrokerLost: it ended meanwhile.
+        """
+        async with self.interest():
+            visit = await self.visit(name)
+            check_size(n, visit.connection.cap)
+            visit.tell(m.Scale(n))
 
     async def tell(self, name: str, message: m.Header) -> None:
         """Send a message to a pool's broker.

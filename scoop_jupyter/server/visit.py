@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from scoop_core import messages as m
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost
+
+#: What can be done to one worker; panels have buttons for it.
+WorkerAction = Literal["cancel-task", "restart-worker"]
 
 
 class PoolRow(TypedDict):
@@ -82,6 +85,24 @@ class Visit:
             BrokerLost: the pool has ended.
         """
         return await asyncio.to_thread(self._client.picture)
+
+    async def timeline(self) -> dict[str, Any]:
+        """What ran where and when, of what goes on now or went on last.
+
+        Raises:
+            BrokerLost: the pool has ended.
+        """
+        return await asyncio.to_thread(self._client.timeline, m.RECENT)
+
+    async def act(self, action: WorkerAction, worker: str) -> None:
+        """Cancel what a worker runs, or replace it.
+
+        Raises:
+            NoSuchWorker: there is none of this name.
+            BrokerLost: the pool has ended.
+        """
+        client = self._client
+        await asyncio.to_thread(client.cancel_task if action == "cancel-task" else client.restart_worker, worker)
 
     def tell(self, message: m.Header) -> None:
         """Send a message to the pool's broker.

@@ -1,6 +1,7 @@
 """The panel in a real Chromium, on a page of its own with a fake model: what it shows, keys, updates, the end."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
+import scoop_jupyter
 from scoop_jupyter import view
 from scoop_jupyter.panel import Panel
 from scripts.lab import chromium, launch
@@ -34,16 +36,24 @@ PAGE = """<!doctype html><html style="%s"><meta charset="utf-8"><title>Panel</ti
 <script type="module">
 import * as panel from "/panel.js";
 const listeners = new Set();
+window.sent = [];
 const model = {
   snapshot: {},
+  timeline: {},
+  run: 7,
   get(name) { return this[name]; },
-  on(event, listener) { if (event === "change:snapshot") listeners.add(listener); },
+  on(event, listener) { listeners.add(listener); },
   off(event, listener) { listeners.delete(listener); },
+  send(action) { sent.push(action); },
 };
 window.panel = panel;
 window.listeners = listeners;
 window.show = (snapshot) => {
   model.snapshot = snapshot;
+  for (const listener of listeners) listener();
+};
+window.showTimeline = (timeline) => {
+  model.timeline = timeline;
   for (const listener of listeners) listener();
 };
 window.start = (snapshot) => {
@@ -67,7 +77,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An open page without a panel yet; fails at the end if the panel erred or asked for anything else."""
     theme = THEMES[getattr(request, "param", "light")]
-    folder = Path(view.__file__).parent / "static"
+    folder = Path(scoop_jupyter.__file__).parent / "static"
     files = {
         "/": ("text/html", PAGE % theme),
         "/panel.js": ("text/javascript", (folder / "panel.js").read_text()),
@@ -167,7 +177,7 @@ def test_a_run_with_failures_stays_open_and_tells_its_errors(page: Page) -> None
     failures.click()
     expect(failures).to_have_attribute("aria-expanded", "true")
     pane = page.get_by_role("region", name="Failures")
-    expect(pane).to_contain_text("step: 3 failures, the first 1 different ones")
+    expect(pane).to_contain_text("step: 3 failures of 1 kind")
     expect(pane).to_contain_text("ZeroDivisionError")
     pane.get_by_role("button", name="Close").press("Enter")
     expect(pane).to_be_hidden()
@@ -285,15 +295,17 @@ def test_tab_reaches_the_fold_the_tree_and_the_failures(page: Page) -> None:
     row(page, "step").get_by_role("button").click()
     page.locator(".scoop-fold").focus()
     stops = []
-    for _ in range(4):
+    for _ in range(5):
         page.keyboard.press("Tab")
         stops.append(page.evaluate("document.activeElement.className || document.activeElement.parentNode.className"))
-    assert stops == ["scoop-only", "scoop-row", "scoop-quiet", "scoop-traceback"]
+    assert stops == ["scoop-tab", "scoop-only", "scoop-row", "scoop-quiet", "scoop-traceback"]
 
 
 def test_notebook_shortcuts_leave_the_tree_alone(page: Page) -> None:
     start(page, samples.small())
-    assert page.locator("[data-lm-suppress-shortcuts='true'] table").count() == 1
+    for role in ("treegrid", "tablist", "img"):
+        owner = page.locator(f"[role='{role}']").locator("xpath=ancestor-or-self::*[@data-lm-suppress-shortcuts]")
+        expect(owner).to_have_count(1)
 
 
 # --- Updates --------------------------------------------------------------------------------------------
@@ -373,7 +385,7 @@ def test_destroy_leaves_nothing(page: Page) -> None:
         window.clearInterval = (id) => { timers.delete(id); clear(id); };
     }""")
     start(page, samples.small())
-    assert page.evaluate("[timers.size, listeners.size]") == [1, 1]
+    assert page.evaluate("[timers.size, listeners.size]") == [1, 2]
     page.evaluate("run => { show(run); destroy(); }", samples.large())
     page.clock.run_for(1_000)
     assert page.evaluate("[timers.size, listeners.size]") == [0, 0]
@@ -408,6 +420,222 @@ def test_very_many_workers_come_in_portions(page: Page) -> None:
     expect(page.locator(".scoop-worker")).to_have_count(128)
 
 
+# --- Search, failures, replay -------------------------------------------------------------------------------
+
+
+def test_a_search_shows_what_it_finds_and_the_way_there(page: Page) -> None:
+    start(page, samples.large())
+    page.get_by_role("searchbox", name="Search functions").fill("EVAL")
+    assert names(page) == ["explore", "fit", "line_search", "evaluate"]
+    expect(page.get_by_text("4 of 12 groups")).to_be_visible()
+    page.get_by_role("searchbox").fill("no such")
+    assert names(page) == []
+    page.get_by_role("searchbox").fill("")
+    assert len(names(page)) == 12
+
+
+def test_only_failures(page: Page) -> None:
+    start(page, samples.large())
+    only = page.get_by_role("checkbox", name="Only failures")
+    only.check()
+    assert names(page) == ["explore", "fit", "line_search", "measure"]
+    row(page, "measure").click()
+    expect(page.get_by_role("region", name="Failures")).to_contain_text("measure: 8 failures")
+    only.uncheck()
+    assert len(names(page)) == 12
+
+
+def a_failure(page: Page) -> Locator:
+    run = samples.failed()
+    told = {**samples.failure(samples.TRACEBACK), "id": "w0-7", "arguments": "(3, beta=0.5)", "output": "step 3\n"}
+    run["groups"][1]["failures"] = [told]  # type: ignore[typeddict-item]
+    start(page, run)
+    row(page, "step").click()
+    return page.get_by_role("region", name="Failures")
+
+
+def test_a_failure_tells_its_arguments_prints_and_worker(page: Page) -> None:
+    pane = a_failure(page)
+    for said in ("ZeroDivisionError", "(3, beta=0.5)", "step 3", "on w0"):
+        expect(pane).to_contain_text(said)
+
+
+def test_replay_is_for_the_page_and_else_shows_the_line(page: Page) -> None:
+    pane = a_failure(page)
+    listener = "(e) => { window.line = e.detail.line; e.preventDefault(); }"
+    page.evaluate(f"() => addEventListener('scoop-replay', {listener}, {{ once: true }})")
+    replay = pane.get_by_role("button", name="Replay here")
+    replay.click()
+    assert page.evaluate("line") == "%scoop debug w0-7"
+    expect(pane.locator("code")).to_have_count(0)
+    replay.click()  # nobody listens any more
+    expect(pane.locator("code")).to_have_text("%scoop debug w0-7")
+    expect(pane.get_by_role("button", name="Copy")).to_be_visible()
+
+
+# --- What it asks for ---------------------------------------------------------------------------------------
+
+
+def test_the_buttons_of_a_worker(page: Page) -> None:
+    run = samples.small()
+    start(page, run)
+    cancel = page.get_by_role("button", name="Cancel the task of w0")
+    cancel.click()
+    assert page.evaluate("sent") == [{"action": "cancel-task", "worker": "w0"}]
+    expect(page.locator(".scoop-note")).to_contain_text("the stop button works at once")
+    # Once is enough, until there is another task.
+    expect(cancel).to_have_attribute("aria-disabled", "true")
+    cancel.click(force=True)
+    assert page.evaluate("sent.length") == 1
+    run["workers"][0]["since"] = samples.NOW + 1
+    show(page, run)
+    expect(cancel).to_have_attribute("aria-disabled", "false")
+    page.get_by_role("button", name="Restart w1").press("Enter")
+    page.get_by_role("button", name="Cancel all").press("Enter")
+    assert page.evaluate("sent.slice(1)") == [{"action": "restart-worker", "worker": "w1"}, {"action": "stop"}]
+    show(page, samples.finished())
+    expect(page.locator(".scoop-note")).to_be_hidden()
+
+
+def test_a_page_that_reaches_the_pool_comes_first(page: Page) -> None:
+    page.evaluate("() => addEventListener('scoop-action', (e) => { window.asked = e.detail; e.preventDefault(); })")
+    start(page, samples.small())
+    page.get_by_role("button", name="Restart w1").click()
+    asked = page.evaluate("[asked.pool, asked.run, asked.action]")
+    assert asked == ["scoop-4f2a", 7, {"action": "restart-worker", "worker": "w1"}]
+    assert page.evaluate("sent") == []
+    expect(page.locator(".scoop-note")).to_be_hidden()
+
+
+# --- The timeline -------------------------------------------------------------------------------------------
+
+
+def open_timeline(page: Page) -> Locator:
+    page.get_by_role("tab", name="Timeline").click()
+    return page.get_by_role("img", name="Timeline of")
+
+
+def painted(page: Page) -> int:
+    """How many pixels of the canvas are not empty."""
+    script = """async () => {
+        await new Promise(requestAnimationFrame);
+        const canvas = document.querySelector('canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((value, i) => i % 4 === 3 && value).length;
+    }"""
+    count: int = page.evaluate(script)
+    return count
+
+
+def test_the_timeline_is_asked_for_when_it_is_looked_at(page: Page) -> None:
+    stop_the_clock(page)
+    start(page, samples.small())
+    page.clock.run_for(5_000)
+    assert page.evaluate("sent") == []
+    page.get_by_role("tab", name="Timeline").click()
+    page.clock.run_for(5_000)
+    assert page.evaluate("sent") == [{"action": "timeline"}] * 3
+    page.get_by_role("tab", name="Tasks").click()
+    page.clock.run_for(5_000)
+    assert page.evaluate("sent.length") == 3
+
+
+def test_the_timeline_in_words_and_on_the_canvas(page: Page) -> None:
+    start(page, samples.small())
+    canvas = open_timeline(page)
+    expect(page.get_by_text("No timeline yet. Asked.")).to_be_visible()
+    page.evaluate("timeline => showTimeline(timeline)", samples.timeline())
+    expect(canvas).to_have_attribute("aria-label", re.compile("Timeline of 4 workers over 12 s: simulate"))
+    expect(page.locator(".scoop-timeline").get_by_role("row", name="w0")).to_contain_text("of the time")
+    expect(page.locator(".scoop-timeline .scoop-legend li")).to_have_count(3)
+    assert painted(page) > 10_000
+
+
+def test_the_timeline_by_keyboard_and_mouse(page: Page) -> None:
+    start(page, samples.small())
+    canvas = open_timeline(page)
+    page.evaluate("timeline => showTimeline(timeline)", samples.timeline())
+    in_sight = page.locator(".scoop-tools [role=status]")
+    expect(in_sight).to_have_text("")
+    canvas.focus()
+    page.keyboard.press("+")
+    expect(in_sight).to_have_text("2.4 s to 9.6 s")
+    page.keyboard.press("ArrowLeft")
+    expect(in_sight).to_have_text("960 ms to 8.2 s")
+    page.keyboard.press("End")
+    expect(in_sight).to_have_text("4.8 s to 12 s")
+    page.keyboard.press("0")
+    expect(in_sight).to_have_text("")
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    expect(page.locator(".scoop-tip")).to_contain_text(re.compile(r"(simulate|step|score) · .* · w0 · at"))
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    expect(in_sight).to_contain_text(" s to ")
+    before = in_sight.inner_text()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 200, box["y"] + 10, steps=4)
+    page.mouse.up()
+    expect(in_sight).not_to_have_text(before)
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("svg", b"<svg xmlns"), ("png", b"\x89PNG"), ("json", b'{"traceEvents"')]
+)
+def test_the_timeline_as_a_file(page: Page, form: str, begins: bytes) -> None:
+    start(page, samples.small())
+    open_timeline(page)
+    page.evaluate("timeline => showTimeline(timeline)", samples.timeline())
+    with page.expect_download() as saved:
+        page.get_by_role("combobox", name="Save the timeline").select_option(form)
+    assert saved.value.suggested_filename == f"timeline.{form}"
+    content = Path(saved.value.path()).read_bytes()
+    assert content.startswith(begins)
+    if form == "json":
+        events = json.loads(content)["traceEvents"]
+        assert {event["args"]["name"] for event in events if event["ph"] == "M"} == {"w0", "w1", "w2", "w3"}
+    if form == "svg":
+        assert b"simulate" in content and content.count(b"<rect") > 100
+
+
+# --- How long it takes --------------------------------------------------------------------------------------
+
+
+def frame_times(page: Page, action: str) -> list[float]:
+    """Milliseconds of script, style and layout for each of thirty frames that draw what `action` has changed."""
+    script = """async (action) => {
+        const act = new Function('i', action);
+        const times = [];
+        for (let i = 0; i < 30; i++) {
+            await new Promise(requestAnimationFrame);
+            act(i);
+            const began = await new Promise(requestAnimationFrame);  // behind what the panel has scheduled
+            document.body.offsetHeight;
+            times.push(performance.now() - began);
+        }
+        return times;
+    }"""
+    times: list[float] = page.evaluate(script, action)
+    return sorted(times)
+
+
+@pytest.mark.parametrize("groups", [100, 10_000])
+def test_the_time_of_a_frame(page: Page, groups: int) -> None:
+    start(page, samples.many(groups))
+    page.evaluate("run => { window.run = run; }", samples.many(groups))
+    actions = {
+        "update": "run.groups[i].done += 1; run.time += 0.1; show({ ...run });",
+        "scroll": "document.querySelector('.scoop-tasks .scoop-scroll').scrollTop = i * 7000 % 200_000;",
+    }
+    for name, action in actions.items():
+        times = frame_times(page, action)
+        print(f"{groups} groups, {name}: median {times[15]:.1f} ms, worst {times[-1]:.1f} ms")
+        assert times[15] < 200
+    assert page.locator("tr").count() < 60
+
+
 # --- Looks ----------------------------------------------------------------------------------------------
 
 
@@ -417,6 +645,16 @@ def test_screenshots(page: Page, tmp_path: Path) -> None:
         start(page, getattr(samples, name)())
         screenshot(page, tmp_path / f"{name}.png")
         page.evaluate("destroy()")
+    a_failure(page)
+    screenshot(page, tmp_path / "failure.png")
+    page.evaluate("destroy()")
+    start(
+        page, samples.large() | {"hint": "94 % of the time is one task of fit (9.4 s): the rest had to wait for it."}
+    )
+    open_timeline(page)
+    page.evaluate("timeline => showTimeline(timeline)", samples.timeline())
+    painted(page)
+    screenshot(page, tmp_path / "timeline.png")
 
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)

@@ -77,8 +77,8 @@ def test_all_options_are_understood(here: Path) -> None:
     (here / "site.sh").touch()
     line = (
         "--hostfile hosts -n 5 --path folder --pythonpath a:/b --python-interpreter python3 --prolog site.sh "
-        "--nice 3 -v --log log.txt --profile --debug --tunnel --external-hostname me.local --ssh-executable my-ssh "
-        "--name x --backend ZMQ prog.py -x"
+        "--nice 3 -v --log log.txt --progress --profile --debug --tunnel --external-hostname me.local "
+        "--ssh-executable my-ssh --name x --backend ZMQ prog.py -x"
     )
     options = read(line)
     assert options.interpreter.startswith("/") and options.interpreter.endswith("python3")
@@ -95,6 +95,7 @@ def test_all_options_are_understood(here: Path) -> None:
         prolog=str(here / "site.sh"),
         level=logging.INFO,
         log=str(here / "log.txt"),
+        progress="auto",
         profile=True,
         debug=True,
         tunnel=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -23,7 +24,7 @@ from scoop_core import messages as m
 from scoop_core.client import Client
 from scoop_core.current import current
 from scoop_core.files import read_connection
-from scoop_core.hosts import default_workers
+from scoop_core.hosts import cpus, default_workers
 from scoop_core.threads import VARIABLES
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
@@ -139,8 +140,7 @@ def test_libraries_of_all_workers_together_start_a_thread_for_each_cpu(
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
-    cpus = default_workers()
-    new_pool(cpus)
+    new_pool(cpus())
 
     def seen(_: int) -> tuple[str, ...]:
         return tuple(os.environ[name] for name in VARIABLES)
@@ -161,18 +161,30 @@ def test_a_program_that_forgets_its_pool_leaves_nothing() -> None:
 
 
 def test_what_a_task_finds_around_it(new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "neighbour.py").write_text("here = True")
     new_pool(1)
 
-    def look() -> tuple[str, str, bool, bool]:
+    def look() -> tuple[str, str, bool]:
         import neighbour  # type: ignore[import-not-found]
 
-        return os.getcwd(), sys.stdin.read(), neighbour.here, "JUPYTERHUB_API_TOKEN" in os.environ
+        return os.getcwd(), sys.stdin.read(), neighbour.here
 
-    assert futures.submit(look).result() == (str(tmp_path), "", True, False)
+    assert futures.submit(look).result() == (str(tmp_path), "", True)
+
+
+def test_no_process_of_a_pool_has_tokens_of_jupyter(new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("JUPYTERHUB_API_TOKEN", "JUPYTERHUB_OTHER_TOKEN_FILE", "JPY_API_TOKEN", "JUPYTER_TOKEN"):
+        monkeypatch.setenv(name, "top secret")
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    pool = new_pool(1)
+    assert pool._process is not None
+    first = psutil.Process(pool._process.pid)
+    environments = [process.environ() for process in [first, *first.children(recursive=True)]]
+    assert len(environments) == 4 and all(e["JUPYTERHUB_USER"] == "ada" for e in environments)
+    assert [name for e in environments for name, value in e.items() if value == "top secret"] == []
+    assert "top secret" not in futures.submit(lambda: list(os.environ.values())).result()
 
 
 def test_files_of_a_pool_are_for_its_owner_only(new_pool: PoolFactory) -> None:
@@ -483,12 +495,13 @@ def test_nobody_without_the_keys_gets_in(new_pool: PoolFactory, keys: str) -> No
     connection = pool.client.connection
     assert connection.secrets is not None
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
-        stranger.linger = 0
+        stranger.linger = stranger.sndtimeo = 0
         if keys == "others":
             stranger.curve_serverkey = connection.secrets.server_public.encode()
             stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
         stranger.connect(connection.address)
-        stranger.send(m.encode(m.Hello("root", os.getpid(), socket.gethostname())))
+        with contextlib.suppress(zmq.Again):  # the connection is already over
+            stranger.send(m.encode(m.Hello("root", os.getpid(), socket.gethostname())))
         assert not stranger.poll(500)
     assert pool.client.picture()["pool"]["strange"] == 0
     assert futures.submit(tasks.inc, 1).result() == 2

@@ -13,6 +13,8 @@ SAMPLES = [
     errors.ScoopError("why"),
     errors.NotStarted("why"),
     errors.StartFailed("why"),
+    errors.OverLimit("why"),
+    errors.BadLimits("why"),
     errors.NoSuchPool("why"),
     errors.BrokerLost("why"),
     errors.TaskFailed("why"),
@@ -43,6 +45,8 @@ def test_the_samples_are_all_errors_that_there_are() -> None:
     [
         (errors.NotStarted, RuntimeError),
         (errors.StartFailed, RuntimeError),
+        (errors.OverLimit, ValueError),
+        (errors.BadLimits, ValueError),
         (errors.NoSuchPool, LookupError),
         (errors.NoSuchWorker, LookupError),
         (errors.BrokerLost, BrokenExecutor),

@@ -192,3 +192,11 @@ def test_secrets_are_in_the_connection_file_and_nowhere_else(tmp_path: Path) -> 
     holders = [path for path in tmp_path.rglob("*") if path.is_file() and b'"client_secret"' in path.read_bytes()]
     assert holders == [connection_file("p")]
     assert msgspec.json.decode(holders[0].read_bytes())["secrets"]["client_secret"] == "c"
+
+
+def test_pools_of_another_host_that_shares_the_home_are_let_be(tmp_path: Path) -> None:
+    here, there = pool(tmp_path, "here", "1"), pool(tmp_path, "there", "2")
+    write_connection(msgspec.structs.replace(here, host=socket.gethostname()))
+    write_connection(msgspec.structs.replace(there, host="elsewhere"))
+    assert running_pools() == []
+    assert [path.name for path in runtime_folder().iterdir()] == ["scoop-there.json"]

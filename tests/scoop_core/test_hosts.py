@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scoop_core.hosts import cgroup_quota, default_workers
+from scoop_core.hosts import cgroup_quota, cpus, default_workers
 
 
 @pytest.fixture
@@ -64,3 +64,29 @@ def test_a_cgroup_that_says_nothing_is_no_limit(content: str | None, tmp_path: P
 
 def test_here_it_is_at_least_one_and_at_most_all() -> None:
     assert 1 <= default_workers() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "workers"), [(2**30, 3), (2**29, 1), (2**28, 1), (1, 1), (10 * 2**30, 6), ("8G", 6), ("inf", 6)]
+)
+def test_no_more_workers_than_memory_has_room_for_besides_the_program(
+    limit: int | str, workers: int, cgroup: Path
+) -> None:
+    assert default_workers({"MEM_LIMIT": str(limit)}, 6, cgroup) == workers
+    (cgroup / "memory.max").write_text(f"{limit}\n")
+    assert default_workers({}, 6, cgroup) == workers
+    assert cpus({"MEM_LIMIT": str(limit)}, 6, cgroup) == 6
+
+
+def test_workers_that_need_more_memory_are_fewer(cgroup: Path) -> None:
+    environment = {"MEM_LIMIT": str(4 * 2**30)}
+    assert [default_workers(environment, 6, cgroup, memory) for memory in (2**30, 2 * 2**30, 5 * 2**30)] == [3, 1, 1]
+
+
+def test_the_old_kind_of_cgroup_limits_memory_too(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text(f"{2**30}\n")
+    assert default_workers({}, 6, tmp_path) == 3
+    assert default_workers({"MEM_LIMIT": str(2**29)}, 6, tmp_path) == 1
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert default_workers({}, 6, tmp_path) == 6

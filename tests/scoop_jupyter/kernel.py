@@ -144,10 +144,15 @@ class Kernel:
 
     # ---- cells -------------------------------------------------------------------------------------------------
 
-    def begin(self, code: str) -> Outcome:
-        """Have a cell run; what it gives arrives in `until`."""
+    def begin(self, code: str, typing: bool = True) -> Outcome:
+        """Have a cell run; what it gives arrives in `until`.
+
+        Args:
+            code: the cell.
+            typing: whether there is somebody who can answer what it asks.
+        """
         begun = time.monotonic()
-        cell = Outcome(self.client.execute(code), code, begun)
+        cell = Outcome(self.client.execute(code, allow_stdin=typing), code, begun)
         self._cells[cell.id] = cell
         return cell
 
@@ -177,6 +182,13 @@ class Kernel:
                 self._take(self.client.get_iopub_msg(timeout=0.02))
             except queue.Empty:
                 continue
+
+    def answer(self, text: str, seconds: float = 10.0) -> str:
+        """Type something where the cell that runs asks for it; how it has asked."""
+        request = self.client.get_stdin_msg(timeout=seconds)
+        self.client.input(text)
+        prompt: str = request["content"]["prompt"]
+        return plain(prompt)
 
     def interrupt(self, cell: Outcome, seconds: float = 10.0) -> float:
         """Press the stop button; how many seconds later the cell is over."""

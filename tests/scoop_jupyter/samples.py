@@ -1,8 +1,9 @@
 """Realistic snapshots, for the tests of everything that draws one."""
 
+import random
 from collections.abc import Sequence
 
-from scoop_jupyter.view import GroupRow, PoolState, Snapshot, TaskCounts, WorkerRow, WorkerState
+from scoop_jupyter.view import FailureRow, GroupRow, PoolState, Snapshot, TaskCounts, Timeline, WorkerRow, WorkerState
 
 NOW = 1_795_000_000.0  # unix seconds
 MIB = 1 << 20
@@ -13,7 +14,7 @@ TRACEBACK = """Traceback (most recent call last):
 ZeroDivisionError: division by zero"""
 
 
-def failure(error: str) -> dict[str, str]:
+def failure(error: str) -> FailureRow:
     """Return a failure that raised this."""
     return {"id": "w0-1", "error": error, "arguments": "", "output": "", "worker": "w0"}
 
@@ -163,3 +164,20 @@ def many(count: int) -> Snapshot:
     """`count` groups: a hundred roots, and the others their children in turn."""
     groups = [group(n, None if n < 100 else n % 100, f"task_{n}", [1, 0, 9], seconds=0.1) for n in range(count)]
     return snapshot(groups, [worker(0, "task_1", busy=1.0)])
+
+
+def timeline(lanes: int = 4, spans: int = 60) -> Timeline:
+    """Twelve seconds on some workers, with three functions, gaps, and failures now and then."""
+    chance = random.Random(5)
+    began = NOW - 12.0
+    rows = []
+    for lane in range(lanes):
+        time, row = began + 0.1 * lane, []
+        while len(row) < spans and time < NOW - 0.3:
+            length = chance.uniform(0.02, 22 / spans)
+            row.append(
+                [chance.choice([0, 0, 0, 1, 2]), time, time + length, chance.randint(1, 9), int(len(row) % 23 == 9)]
+            )
+            time += length + chance.choice([0.0, 0.0, 0.05, 0.2])
+        rows.append({"worker": f"w{lane}", "spans": row})
+    return {"began": began, "ended": NOW, "functions": ["simulate", "step", "score"], "lanes": rows}  # type: ignore[typeddict-item]

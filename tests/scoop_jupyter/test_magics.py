@@ -9,7 +9,10 @@ import pytest
 
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
-COMMANDS = ["start", "stop", "status", "scale", "restart", "connect", "pools", "each", "panel", "help"]
+COMMANDS = [
+    "start", "stop", "status", "scale", "restart", "connect", "pools",
+    "each", "sync", "debug", "output", "panel", "help",
+]  # fmt: skip
 
 
 def refused(kernel: Kernel, line: str) -> str:
@@ -102,6 +105,31 @@ def test_each_with_a_cell(kernel: Kernel) -> None:
     assert kernel.run("%scoop each print(tools)").check().text().endswith("\n['set up']\n")
 
 
+def test_functions_of_the_notebook_see_what_each_has_set(kernel: Kernel) -> None:
+    kernel.run("%scoop each import os, math as arithmetic; who = os.getpid()").check()
+    kernel.run("def seen(x):\n    return who == os.getpid(), arithmetic.floor(2.5)\nimport os").check()
+    nested = "def around(x):\n    return list(futures.map(seen, [x]))"
+    for code in (nested, "set(futures.map(seen, range(20)))"):
+        cell = kernel.run(code).check()
+    assert cell.result == "{(True, 2)}"
+    assert kernel.run("set(sum(futures.map(around, range(20)), []))").check().result == "{(True, 2)}"
+    kernel.run("%%scoop each\nwho = 'changed'\ndef tell():\n    return who\nmax = 'mine'").check()
+    kernel.run("def told(x):\n    return tell(), max(1, x)").check()
+    assert kernel.run("set(futures.map(told, [3] * 20))").check().result == "{('changed', 3)}"
+    # What the notebook itself has goes before.
+    kernel.run("who = 'of the notebook'\ndef mine(x):\n    return who").check()
+    assert kernel.run("set(futures.map(mine, range(20)))").check().result == "{'of the notebook'}"
+    kernel.run("del who\n").check()
+    kernel.run("%scoop each del who, max").check()
+    assert kernel.run("futures.submit(mine, 1).exception()").check().result.startswith("NameError")
+
+
+def test_each_shows_the_value_of_a_last_expression(kernel: Kernel) -> None:
+    assert re.fullmatch(r"\[w\d+, w\d+\]\n3\n", kernel.run("%scoop each 1 + 2").check().text())
+    cell = kernel.run("%%scoop each\nprint('said')\nNone\n").check()
+    assert re.fullmatch(r"\[w\d+, w\d+\]\nsaid\n", cell.text())
+
+
 def test_each_that_fails(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop each\nnothing = 0\n1 / nothing")
     assert cell.error and cell.error.name == "ZeroDivisionError"
@@ -169,7 +197,7 @@ def test_help_of_a_command(kernel: Kernel, command: str) -> None:
 
 def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     said = kernel.run("%%scoop --help\n1 / 0").check().text()
-    for option in ("-n N", "--quiet", "--timeout S", "%%scoop each"):
+    for option in ("-n N", "--profile", "--quiet", "--timeout S", "%%scoop each"):
         assert option in said
 
 
@@ -177,11 +205,13 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
     ("code", "offers"),
     [
         ("%scoop ", {*COMMANDS, "--help"}),
+        ("%scoop sy", {"sync"}),
+        ("%scoop sync ", {"on", "off", "--help"}),
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
         ("%scoop start -n 2 --", {"--name", "--memory-limit", "--help"}),
         ("%scoop scale --", {"--help"}),
-        ("%%scoop --", {"--quiet", "--timeout", "--help"}),
+        ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),
     ],

@@ -51,7 +51,7 @@ def notebook(served: Served) -> Iterator[Notebook]:
 # ---- who may ask ------------------------------------------------------------------------------------------------
 
 ENDPOINTS = [
-    (method, re.sub(r"\(cancel.*?\)", "cancel", pattern.replace(r"([\w.-]+)", "some")))
+    (method, re.sub(r"\((cancel[a-z-]*).*?\)", r"\1", pattern.replace(r"([\w.-]+)", "some")))
     for pattern, handler in addresses()
     for method in ("GET", "POST", "PATCH", "DELETE", "PUT")
     if method.lower() in vars(handler)
@@ -59,7 +59,7 @@ ENDPOINTS = [
 
 
 def test_there_are_endpoints() -> None:
-    assert len(ENDPOINTS) == 8
+    assert len(ENDPOINTS) == 10
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
@@ -148,6 +148,25 @@ def test_what_a_new_pool_may_be(served: Served) -> None:
     assert options["kernels"]["scoop"] == "Python 3 (scoop)"
 
 
+def test_pools_of_the_server_are_no_larger_than_the_files_allow(served: Served) -> None:
+    file = served.lab.log.parent / "config" / "scoop_config.py"
+    file.write_text("c.Limits.max_workers = 1")
+    too_many = (409, {"message": f"2 workers are too many for a pool: {file} allows 1."})
+    try:
+        options = served.ask("GET", "scoop/options")[1]
+        assert (options["workers"], options["most"]) == (1, 1)
+        assert served.ask("POST", "scoop/pools", {"n": 2}) == too_many
+        name = served.ask("POST", "scoop/pools")[1]["name"]
+        assert served.pools()[name]["workers"] == 1
+        assert served.ask("PATCH", f"scoop/pools/{name}", {"n": 2}) == too_many
+        assert served.ask("DELETE", f"scoop/pools/{name}")[0] == 204
+        file.write_text("max_workers = ")
+        status, answer = served.ask("GET", "scoop/options")
+        assert status == 409 and answer["message"].startswith(f"{file} can't be used: SyntaxError")
+    finally:
+        file.unlink()
+
+
 # ---- pools of notebooks -----------------------------------------------------------------------------------------
 
 
@@ -163,6 +182,24 @@ def test_what_a_cell_waits_for_can_be_cancelled(served: Served, notebook: Notebo
     reply = notebook.end(cell)
     assert reply["status"] == "error" and reply["ename"] == "CancelledError"
     notebook.run("assert list(futures.map(abs, range(5))) == list(range(5))")
+
+
+def test_the_task_of_one_worker_is_cancelled_and_the_worker_replaced(served: Served, notebook: Notebook) -> None:
+    def rows() -> dict[str, str]:
+        return {row["task"]: row["name"] for row in served.ask("GET", f"scoop/{path}")[1]["workers"]}
+
+    path = "pools/of-a-notebook"
+    notebook.run("def napper(): time.sleep(60)\ndef sleeper(): time.sleep(60)")
+    notebook.run("nap, sleep = futures.submit(napper), futures.submit(sleeper)")
+    eventually(lambda: {"napper", "sleeper"} <= set(rows()), 20.0)
+    before = rows()
+    assert served.ask("POST", f"scoop/{path}/workers/{before['napper']}/cancel-task")[0] == 202
+    notebook.run("futures.wait([nap], timeout=20)\nassert nap.cancelled() and not sleep.done()")
+    assert served.ask("POST", f"scoop/{path}/workers/{before['sleeper']}/restart-worker")[0] == 202
+    eventually(lambda: rows().get("sleeper", before["sleeper"]) != before["sleeper"], 20.0)
+    notebook.run("sleep.cancel()")
+    status, answer = served.ask("POST", f"scoop/{path}/workers/w99/cancel-task")
+    assert status == 404 and "no worker 'w99'" in answer["message"]
 
 
 def test_a_notebook_uses_a_pool_of_the_server(served: Served, pool: str) -> None:

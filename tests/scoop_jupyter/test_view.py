@@ -103,7 +103,10 @@ def test_a_hundred_per_cent_only_when_nothing_is_left() -> None:
 
 def test_summary_of_a_good_run() -> None:
     run = samples.finished()
-    assert view.summary(run) == "1,000 tasks in 2.1 s (wall) · 3.9 s CPU · speed-up 1.9 on 2 workers"
+    assert (
+        view.summary(run)
+        == "1,000 tasks in 2.1 s (wall) · 3.9 s CPU · speed-up 1.9 on 2 workers · efficiency 92 % · longest 20 ms"
+    )
 
 
 def test_summary_names_what_failed_and_what_was_cancelled() -> None:
@@ -119,23 +122,23 @@ def test_summary_without_tasks_or_workers() -> None:
     assert view.summary(view.empty_snapshot()) == "0 tasks"
     run = samples.finished()
     run["workers"] = []
-    assert view.summary(run) == "1,000 tasks in 2.1 s (wall) · 3.9 s CPU"
+    assert view.summary(run) == "1,000 tasks in 2.1 s (wall) · 3.9 s CPU · longest 20 ms"
 
 
 def test_speed_up_is_time_in_tasks_over_wall_on_the_workers_that_are_there() -> None:
     run = samples.finished()
     run["workers"].append(samples.worker(2, state="lost"))
     run["busy"] = 2.1
-    assert view.summary(run).endswith("speed-up 1.0 on 2 workers")
+    assert "speed-up 1.0 on 2 workers · efficiency 50 %" in view.summary(run)
     run["busy"] = 2.1 * 1234
-    assert view.summary(run).endswith("speed-up 1,234 on 2 workers")
+    assert "speed-up 1,234 on 2 workers · efficiency 100 %" in view.summary(run)
     run["started"] = run["ended"]
     assert "speed-up" not in view.summary(run)
 
 
 def test_one_task_on_one_worker_is_singular() -> None:
     run = samples.snapshot([samples.group(1, None, "f", [0, 0, 1], seconds=1.0)], [samples.worker(0)], ended=True)
-    assert view.summary(run) == "1 task in 12 s (wall) · 1.0 s CPU · speed-up 0.1 on 1 worker"
+    assert view.summary(run) == "1 task in 12 s (wall) · 1.0 s CPU · speed-up 0.1 on 1 worker · efficiency 8 %"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +265,7 @@ def test_html_escapes_whatever_comes_from_outside() -> None:
     run["pool"]["name"] = SCRIPT
     page = Page(view.render_html(run))
     assert "script" not in page.tags
-    assert page.text.count(SCRIPT) == 6  # a group, its error's title, two errors, a worker and its host
+    assert page.text.count(SCRIPT) == 7  # a group, two errors and their titles, a worker and its host
 
 
 @pytest.mark.parametrize(

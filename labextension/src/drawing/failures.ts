@@ -8,6 +8,9 @@ import type { FailureRow, GroupRow } from "./snapshot";
 /** The line that runs a failed call again, in the notebook, under the debugger. */
 export const replayLine = (id: string): string => `%scoop debug ${id}`;
 
+/** Runs a failed call again, given its id; returns whether it could. */
+export type Replay = (id: string) => boolean;
+
 export interface Failures {
   node: HTMLElement;
   /** Show the failures of a group; nothing without one. */
@@ -17,10 +20,10 @@ export interface Failures {
 /**
  * Make the pane.
  *
- * @param replay runs a call again, given its id; without it, the line to run is copied and shown.
+ * @param replay runs a call again; where it can't, the line to run is shown, to copy it.
  * @param onClose is called when the user closes the pane.
  */
-export function createFailures(replay: ((id: string) => void) | undefined, onClose: () => void): Failures {
+export function createFailures(replay: Replay | undefined, onClose: () => void): Failures {
   const title = make("span", "scoop-subtitle");
   const close = makeButton("scoop-quiet", "Close", onClose);
   const list = make("ul");
@@ -36,14 +39,13 @@ export function createFailures(replay: ((id: string) => void) | undefined, onClo
       const says = JSON.stringify([group.id, group.failed, failures]);
       if (says === drawn) return; // what the user has selected or scrolled to stays
       drawn = says;
-      const shown = failures.length < group.failed ? `, the first ${failures.length} different ones` : "";
-      setText(title, `${group.name}: ${plural(group.failed, "failure")}${shown}`);
+      setText(title, `${group.name}: ${plural(group.failed, "failure")} of ${plural(failures.length, "kind")}`);
       arrange(list, failures.map((failure) => createFailure(failure, replay)));
     },
   };
 }
 
-function createFailure(failure: FailureRow, replay: ((id: string) => void) | undefined): HTMLElement {
+function createFailure(failure: FailureRow, replay: Replay | undefined): HTMLElement {
   const node = make("li");
   if (failure.worker) node.append(make("div", "scoop-muted", {}, [`on ${failure.worker}`]));
   node.append(make("pre", "scoop-traceback", { tabindex: 0 }, [failure.error]));
@@ -59,20 +61,17 @@ function labelled(label: string, text: string): HTMLElement {
   ]);
 }
 
-function createReplay(id: string, replay: ((id: string) => void) | undefined): HTMLElement {
-  if (replay) {
-    return make("div", "scoop-line", {}, [
-      makeButton("scoop-button", "Replay here", () => {
-        replay(id);
-      }),
-    ]);
-  }
-  const line = make("code", "scoop-command", {}, [replayLine(id)]);
+function createReplay(id: string, replay: Replay | undefined): HTMLElement {
+  const line = make("code", "scoop-command", { tabindex: 0 }, [replayLine(id)]);
   const copy = makeButton("scoop-button", "Copy", () => {
     navigator.clipboard.writeText(replayLine(id)).then(
       () => setText(copy, "Copied"),
-      () => getSelection()?.selectAllChildren(line), // pages without https have no clipboard
+      () => getSelection()?.selectAllChildren(line), // the browser may forbid it
     );
   });
-  return make("div", "scoop-line", {}, ["Replay here: run", line, copy]);
+  const byHand = make("span", "scoop-line", { role: "status" });
+  const button = makeButton("scoop-button", "Replay here", () => {
+    if (!replay?.(id)) byHand.replaceChildren("run", line, "in a cell", copy);
+  });
+  return make("div", "scoop-line", {}, [button, byHand]);
 }

@@ -1,7 +1,7 @@
 /** The head of the panel: how the run stands in a line, how long it takes, and its tasks by their state. */
 
 import { createBar } from "./bars";
-import { arrange, createParts, make, setAttribute, setText } from "./dom";
+import { arrange, createParts, make, makeButton, setAttribute, setText } from "./dom";
 import { makeIcon, setIcon } from "./icons";
 import {
   balance, elapsed, HEADLINES, isOver, present, progress, remaining, status, worthSaying,
@@ -16,7 +16,13 @@ export interface Header {
   tick(snapshot: Snapshot, passed: number, silent: boolean): void;
 }
 
-export function createHeader(onFold: () => void): Header {
+/**
+ * Make the head.
+ *
+ * @param onFold is called when the user folds or unfolds the panel.
+ * @param onStop is called when the user stops the run; without it there is no button for that.
+ */
+export function createHeader(onFold: () => void, onStop?: () => void): Header {
   const icon = makeIcon();
   const title = make("strong", "scoop-title");
   const says = make("span", "scoop-says");
@@ -25,7 +31,9 @@ export function createHeader(onFold: () => void): Header {
     makeIcon("fold"),
   ]);
   button.addEventListener("click", onFold);
-  const node = make("header", "scoop-header", {}, [icon, title, says, times, button]);
+  const stop = makeButton("scoop-button scoop-stop", "Cancel all", () => onStop?.());
+  stop.title = "Cancel all tasks of this run";
+  const node = make("header", "scoop-header", {}, [icon, title, says, times, stop, button]);
   return {
     node,
     update(snapshot, folded) {
@@ -34,6 +42,7 @@ export function createHeader(onFold: () => void): Header {
       const workers = present(snapshot.workers).length;
       const where = workers ? `${snapshot.pool.name} · ${plural(workers, "worker")}` : snapshot.pool.name;
       setText(says, isOver(snapshot) ? balance(snapshot) : where);
+      stop.hidden = !onStop || isOver(snapshot) || !(snapshot.tasks.queued + snapshot.tasks.running);
       setAttribute(button, "aria-expanded", !folded);
       setAttribute(button, "title", folded ? "Show details" : "Hide details");
     },

@@ -1,6 +1,6 @@
 /** What the numbers of a snapshot say: the conclusions of balance.py, to which a test holds these functions. */
 
-import { duration, number, plural, ratio } from "./numbers";
+import { duration, number, percent, plural, ratio, size } from "./numbers";
 import type { GroupRow, Snapshot, TaskCounts, TaskState, WorkerRow } from "./snapshot";
 
 export type Status = "starting" | "waiting" | "running" | "done" | "failed" | "cancelled" | "stopped" | "lost";
@@ -75,7 +75,7 @@ export function remaining(snapshot: Snapshot): number | null {
 
 /** The one line that stays after a run. */
 export function balance(snapshot: Snapshot): string {
-  const { tasks, cpu, busy } = snapshot;
+  const { tasks, cpu, busy, groups } = snapshot;
   const wall = elapsed(snapshot);
   const over = finished(tasks);
   const known = total(tasks);
@@ -84,7 +84,14 @@ export function balance(snapshot: Snapshot): string {
   if (over) {
     parts.push(`${duration(cpu)} CPU`);
     const workers = present(snapshot.workers).length;
-    if (wall && workers) parts.push(`speed-up ${ratio(busy / wall)} on ${plural(workers, "worker")}`);
+    if (wall && workers) {
+      parts.push(`speed-up ${ratio(busy / wall)} on ${plural(workers, "worker")}`);
+      parts.push(`efficiency ${percent(busy / wall / workers)}`);
+    }
+    const longest = groups.reduce((most, group) => Math.max(most, group.longest), 0);
+    if (longest) parts.push(`longest ${duration(longest)}`);
+    const moved = groups.reduce((sum, group) => sum + (group.sent ?? 0), 0);
+    if (moved) parts.push(`${size(moved)} sent`);
   }
   for (const state of ["failed", "cancelled"] as const) {
     if (tasks[state]) parts.push(`${number(tasks[state])} ${state}`);

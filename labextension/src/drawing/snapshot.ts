@@ -72,6 +72,8 @@ export interface Snapshot {
   busy: number;
   workers: WorkerRow[];
   groups: GroupRow[];
+  /** Why it was slow, once it is over. */
+  hint?: string;
 }
 
 /** What ran where and when. Times are seconds since 1970. */

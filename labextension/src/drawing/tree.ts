@@ -7,6 +7,7 @@
 
 import { arrange, createParts, make, setAttribute, setText } from "./dom";
 import { createFailures } from "./failures";
+import type { Replay } from "./failures";
 import { number, plural } from "./numbers";
 import { COLUMNS, createRow } from "./row";
 import type { RowPart } from "./row";
@@ -20,8 +21,8 @@ const OPEN_DEPTH = 3; // levels that start unfolded
 const SEARCH_FROM = 8; // groups: below that, nobody needs to search
 
 export interface TreeOptions {
-  /** Runs a failed call again, given its id; without it, the panel shows the line to run. */
-  replay?: ((id: string) => void) | undefined;
+  /** Runs a failed call again, given its id; returns whether it could. Else the panel shows the line to run. */
+  replay?: Replay | undefined;
 }
 
 export interface Tree {
@@ -56,7 +57,7 @@ export function createTree({ replay }: TreeOptions = {}): Tree {
   const onlyFailures = make("label", "scoop-only", {}, [only, "Only failures"]);
   const title = make("span", "scoop-muted", { role: "status" });
   const heading = make("div", "scoop-line scoop-heading", {}, [
-    make("h4", "", {}, ["Tasks "]), title, search, onlyFailures,
+    title, search, onlyFailures,
   ]);
   const failures = createFailures(replay, () => tell(told));
   // JupyterLab would take the arrow keys to walk among its cells.

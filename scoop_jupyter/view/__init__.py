@@ -1,0 +1,73 @@
+"""How a run looks: the snapshot that every panel draws, and its one-line, plain-text and static HTML forms.
+
+Pure functions of one JSON-able dict, with no Jupyter in sight. What is drawn live is in ``labextension/src/drawing``,
+which repeats the number formats and the conclusions; a browser test holds the two to the same words. Who takes the
+snapshots, and how often, is left to the magics.
+"""
+
+from scoop_jupyter.view.balance import (
+    balance,
+    elapsed,
+    finished,
+    headline,
+    mean,
+    present,
+    progress,
+    remaining,
+    status,
+    summary,
+    total,
+    walk,
+)
+from scoop_jupyter.view.html import render_html
+from scoop_jupyter.view.numbers import about, duration, number, percent, plural, ratio, size
+from scoop_jupyter.view.snapshot import (
+    FailureRow,
+    GroupRow,
+    PoolRow,
+    PoolState,
+    Snapshot,
+    Status,
+    TaskCounts,
+    Timeline,
+    WorkerRow,
+    WorkerState,
+    empty_snapshot,
+)
+from scoop_jupyter.view.text import latest, render_text
+
+__all__ = [
+    "FailureRow",
+    "GroupRow",
+    "PoolRow",
+    "PoolState",
+    "Snapshot",
+    "Status",
+    "TaskCounts",
+    "Timeline",
+    "WorkerRow",
+    "WorkerState",
+    "about",
+    "balance",
+    "duration",
+    "elapsed",
+    "empty_snapshot",
+    "finished",
+    "headline",
+    "latest",
+    "mean",
+    "number",
+    "percent",
+    "plural",
+    "present",
+    "progress",
+    "ratio",
+    "remaining",
+    "render_html",
+    "render_text",
+    "size",
+    "status",
+    "summary",
+    "total",
+    "walk",
+]
