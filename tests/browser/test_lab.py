@@ -162,3 +162,41 @@ def look_at_the_end(notebook: NotebookPage) -> None:
     expect(notebook.output(2).filter(has_text="step 7")).to_have_text(re.compile(r"^\s*\[w\d\] step 7\s*$"))
     left.get_by_role("button", name="Details of the run").click()
     expect(left).to_have_attribute("data-folded", "true")
+
+
+def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page, tmp_path: Path) -> None:
+    """The kernel hears nothing meanwhile: what the panel asks goes by the server to the pool."""
+    start = "%load_ext scoop\n%scoop start -n 2\nimport time"
+    sleeps = "%%scoop\nfutures.wait([futures.submit(time.sleep, 60) for _ in range(2)])\nprint('over')"
+    lab.write("buttons.ipynb", [start, sleeps, FAIL, ENDLESS])
+    notebook = NotebookPage(page, lab, "buttons.ipynb")
+    try:
+        notebook.run(0)
+        notebook.start(1)
+        panel = notebook.cell(1).locator(".scoop-panel")
+        expect(panel.locator(".scoop-counts")).to_contain_text("2 running")
+        panel.get_by_role("tab", name="Timeline").click()
+        expect(panel.locator(".scoop-timeline .scoop-legend")).to_contain_text("sleep")
+        assert notebook.is_running(1)
+        for worker in ("w0", "w1"):
+            panel.get_by_role("button", name=f"Cancel the task of {worker}").click()
+        notebook.await_end(1)
+        expect(notebook.output(1).last).to_contain_text("over")
+        expect(panel.locator("header")).to_contain_text("2 cancelled")
+
+        notebook.run(2)
+        failed = notebook.cell(2).locator(".scoop-panel")
+        failed.get_by_role("button", name="1 failed: errors").click()
+        failed.get_by_role("button", name="Replay here").click()
+        expect(page.locator(".jp-Notebook .jp-InputArea-editor").filter(has_text="%scoop debug")).to_be_visible()
+        notebook.interrupt()
+
+        last = page.locator(".jp-Notebook .jp-Cell").count() - 1
+        notebook.start(last)
+        endless = notebook.cell(last).locator(".scoop-panel")
+        endless.get_by_role("button", name="Cancel all").click()
+        notebook.await_end(last)
+        expect(endless.locator("header")).to_contain_text("Cancelled")
+        save(page, tmp_path / "buttons.png")
+    finally:
+        notebook.shut_down()
