@@ -119,9 +119,8 @@ class ScoopMagics(Magics):
         if options.switch is not None:
             self.notebook.reloads = options.switch == "on"
             print(f"Edited modules are {'reloaded before each cell' if self.notebook.reloads else 'left alone'}.")
-            return
-        names = ", ".join(self.notebook.modules.names) or "none"
-        print(self.notebook.sync() or f"Nothing was edited. Modules of your own: {names}")
+        elif not self.notebook.sync():
+            print(f"Nothing was edited. Modules of your own: {', '.join(self.notebook.modules.names) or 'none'}")
 
     def _debug(self, options: Namespace) -> None:
         if self.notebook.client is None:
