@@ -32,6 +32,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         folder.mkdir()
     monkeypatch.setattr("scoop_jupyter.limits.jupyter_config_path", lambda: list(map(str, found)))
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    # Pools of other tests, such as that of a kernel which several use, count for others.
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
     return list(map(str, found))
 
 
