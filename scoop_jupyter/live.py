@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from typing import Any, cast
@@ -10,9 +11,9 @@ from typing import Any, cast
 from IPython.display import DisplayHandle, display
 
 from scoop_core.client import Client
-from scoop_core.errors import BrokerLost
+from scoop_core.errors import BrokerLost, ScoopError
 from scoop_jupyter.panel import Panel
-from scoop_jupyter.view import Snapshot, empty_snapshot, render_html, render_text
+from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, render_html, render_text, saved
 
 #: How long the last picture may wait for tasks that were interrupted, in seconds.
 SETTLE_SECONDS = 0.1
@@ -30,7 +31,8 @@ class LivePanel:
     def __init__(self, client: Client, run: int, shown: bool = True) -> None:
         self._client = client
         self._run = run
-        self._panel = Panel(empty_snapshot(client.connection.name, "running")) if shown else None
+        first = empty_snapshot(client.connection.name, "running")
+        self._panel = Panel(first, run, self._asked) if shown else None
         self._handle: DisplayHandle | None = None
         self._watch = -1
         self._leaving = False  # the cell is over: what is left to show is the end
@@ -54,9 +56,49 @@ class LivePanel:
             try:
                 self._panel.show(snapshot)
                 if self._leaving and not _pending(snapshot):
-                    self._end(snapshot)
+                    # The end asks the pool once more, which this thread may be serving.
+                    threading.Thread(target=self._end, args=(snapshot,), daemon=True).start()
             except Exception:  # the browser is gone, or the kernel is about to be: the run matters more
                 self._client.unwatch(self._watch)
+
+    # ---- what the user asks for --------------------------------------------------------------------------------
+
+    def _asked(self, action: dict[str, Any]) -> None:
+        """Do what a button of the panel asks for; called by the kernel, in the main thread or a subshell's."""
+        if action.get("action") == "stop":
+            self._stop()
+        else:  # these wait for the pool's answer
+            threading.Thread(target=self._act, args=(action,), daemon=True).start()
+
+    def _act(self, action: dict[str, Any]) -> None:
+        # A worker or a pool may be gone by the time that its button is pressed.
+        with contextlib.suppress(ScoopError, TimeoutError):
+            match action:
+                case {"action": "cancel-task", "worker": str(worker)}:
+                    self._client.cancel_task(worker)
+                case {"action": "restart-worker", "worker": str(worker)}:
+                    self._client.restart_worker(worker)
+                case {"action": "timeline"}:
+                    timeline = self._timeline()
+                    if timeline is not None and self._panel is not None:
+                        self._panel.show_timeline(timeline)
+
+    def _stop(self) -> None:
+        """Cancel all tasks of the run; a cell that waits for them is interrupted, as by the stop button."""
+        main = threading.main_thread()
+        if self._run < 0:
+            self._client.halt()
+        elif self._leaving or threading.current_thread() is main:
+            self._client.cancel_run(self._run)
+        elif main.ident is not None:
+            signal.pthread_kill(main.ident, signal.SIGINT)
+
+    def _timeline(self) -> Timeline | None:
+        with contextlib.suppress(ScoopError, TimeoutError):
+            return cast(Timeline, self._client.timeline(self._run))
+        return None
+
+    # ---- the end -----------------------------------------------------------------------------------------------
 
     def finish(self, cancelled: bool = False) -> Snapshot | None:
         """The cell is over: leave its last state in the notebook, as HTML that needs no kernel.
@@ -92,12 +134,19 @@ class LivePanel:
         self._client.unwatch(self._watch)
         if self._panel is None or self._handle is None:
             return
+        timeline: Timeline | None = None
         if snapshot is None:
             snapshot = cast(Snapshot, dict(self._panel.snapshot))
             snapshot["pool"] = {**snapshot["pool"], "state": "lost"}
         else:
             snapshot["ended"] = snapshot["time"]
-        self._handle.update({"text/html": render_html(snapshot), "text/plain": render_text(snapshot)}, raw=True)
+            timeline = self._timeline() if self._run >= 0 and snapshot["groups"] else None
+        bundle = {
+            RUN_MIME: saved(snapshot, timeline),
+            "text/html": render_html(snapshot),
+            "text/plain": render_text(snapshot),
+        }
+        self._handle.update(bundle, raw=True)
         self._panel.close()
 
 

@@ -1,6 +1,7 @@
 /** The plugins of the JupyterLab extension. */
 
 import { commands, pools, sidebar, status } from "./lab/plugins";
+import { output } from "./output";
 
 export * from "./lab/tokens";
-export default [pools, commands, sidebar, status];
+export default [pools, commands, sidebar, status, output];

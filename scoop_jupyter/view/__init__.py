@@ -19,8 +19,10 @@ from scoop_jupyter.view.balance import (
     total,
     walk,
 )
+from scoop_jupyter.view.hints import hint
 from scoop_jupyter.view.html import render_html
 from scoop_jupyter.view.numbers import about, duration, number, percent, plural, ratio, size
+from scoop_jupyter.view.saved import RUN_MIME, SavedRun, coarse, saved
 from scoop_jupyter.view.snapshot import (
     FailureRow,
     GroupRow,
@@ -37,10 +39,12 @@ from scoop_jupyter.view.snapshot import (
 from scoop_jupyter.view.text import latest, render_text
 
 __all__ = [
+    "RUN_MIME",
     "FailureRow",
     "GroupRow",
     "PoolRow",
     "PoolState",
+    "SavedRun",
     "Snapshot",
     "Status",
     "TaskCounts",
@@ -49,11 +53,13 @@ __all__ = [
     "WorkerState",
     "about",
     "balance",
+    "coarse",
     "duration",
     "elapsed",
     "empty_snapshot",
     "finished",
     "headline",
+    "hint",
     "latest",
     "mean",
     "number",
@@ -65,6 +71,7 @@ __all__ = [
     "remaining",
     "render_html",
     "render_text",
+    "saved",
     "size",
     "status",
     "summary",

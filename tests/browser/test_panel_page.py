@@ -298,7 +298,7 @@ def test_tab_reaches_the_fold_the_tree_and_the_failures(page: Page) -> None:
     for _ in range(5):
         page.keyboard.press("Tab")
         stops.append(page.evaluate("document.activeElement.className || document.activeElement.parentNode.className"))
-    assert stops == ["scoop-tab", "scoop-only", "scoop-row", "scoop-quiet", "scoop-traceback"]
+    assert stops == ["scoop-view", "scoop-only", "scoop-row", "scoop-quiet", "scoop-traceback"]
 
 
 def test_notebook_shortcuts_leave_the_tree_alone(page: Page) -> None:

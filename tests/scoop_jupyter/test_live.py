@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from scoop_jupyter.view import RUN_MIME
 from tests.scoop_jupyter.kernel import WIDGET, Kernel, Outcome
 
 TREE = "def twig(x):\n    time.sleep(0.02)\ndef tree(x):\n    list(futures.map(twig, range(15)))"
@@ -32,7 +33,7 @@ def test_it_moves_while_the_cell_blocks_and_then_stays(kernel: Kernel) -> None:
     assert middle["groups"][1]["parent"] == middle["groups"][0]["id"]
     assert [worker["state"] for worker in middle["workers"]] == ["busy", "busy"]
     # What stays needs no kernel and no script.
-    assert list(the_panel(cell)) == ["text/html", "text/plain"]
+    assert list(the_panel(cell)) == [RUN_MIME, "text/html", "text/plain"]
     assert "160 tasks in" in cell.html and "<script" not in cell.html
     assert "speed-up" in cell.html and "on 2 workers" in cell.html
     assert "twig  150/150" in the_panel(cell)["text/plain"]

@@ -7,12 +7,13 @@ export interface Tabs {
   chosen(): number;
 }
 
-/** Make tabs for `panes`, and show the first pane. */
-export function createTabs(names: readonly string[], panes: readonly HTMLElement[], onChoose: () => void): Tabs {
-  let chosen = 0;
-  const prefix = `scoop-tab-${Math.random().toString(36).slice(2)}`; // ids must differ on a page
+/** Make tabs for `panes`, and show the one at index `chosen`. */
+export function createTabs(
+  names: readonly string[], panes: readonly HTMLElement[], chosen: number, onChoose: () => void,
+): Tabs {
+  const prefix = `scoop-view-${Math.random().toString(36).slice(2)}`; // ids must differ on a page
   const tabs = names.map((name, i) => {
-    const tab = make("button", "scoop-tab", {
+    const tab = make("button", "scoop-view", {
       "type": "button", "role": "tab", "id": `${prefix}-${i}`, "aria-controls": `${prefix}-pane-${i}`,
     }, [name]);
     tab.addEventListener("click", () => choose(i));
@@ -23,7 +24,7 @@ export function createTabs(names: readonly string[], panes: readonly HTMLElement
     pane.setAttribute("role", "tabpanel");
     pane.setAttribute("aria-labelledby", `${prefix}-${i}`);
   });
-  const node = make("div", "scoop-tabs", { "role": "tablist", "data-lm-suppress-shortcuts": true }, tabs);
+  const node = make("div", "scoop-views", { "role": "tablist", "data-lm-suppress-shortcuts": true }, tabs);
   node.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
