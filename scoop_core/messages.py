@@ -498,10 +498,12 @@ Frames = list[Any]
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
+#: For messages whose text came with others, as it does to the broker; else see `encode_any`.
+encode = _encoder.encode
 decode = _decoder.decode
 
 
-def encode(header: Header) -> bytes:
+def encode_any(header: Header) -> bytes:
     """The bytes of a message. Text that is none in UTF-8, such as a file name in a task's error, is written out."""
     try:
         return _encoder.encode(header)
