@@ -13,10 +13,12 @@ from IPython.display import DisplayHandle, display
 from scoop_core.client import Client
 from scoop_core.errors import BrokerLost, ScoopError
 from scoop_jupyter.panel import Panel
-from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, render_html, render_text, saved
+from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, finished, render_html, render_text, saved
 
 #: How long the last picture may wait for tasks that were interrupted, in seconds.
 SETTLE_SECONDS = 0.1
+#: How long the last spans of the timeline may take, in seconds; workers tell at least ten times a second.
+COMPLETE_SECONDS = 0.5
 
 
 class LivePanel:
@@ -141,13 +143,35 @@ class LivePanel:
         else:
             snapshot["ended"] = snapshot["time"]
             timeline = self._timeline() if self._run >= 0 and snapshot["groups"] else None
+        self._leave(snapshot, timeline)
+        self._panel.close()
+        if timeline is not None and not _whole(timeline, snapshot):
+            threading.Thread(target=self._complete, args=(snapshot,), daemon=True).start()
+
+    def _complete(self, snapshot: Snapshot) -> None:
+        """Workers tell a little later what they have run last: put it in, too. The cell does not wait for that."""
+        until = time.monotonic() + COMPLETE_SECONDS
+        timeline = self._timeline()
+        while timeline is not None and not _whole(timeline, snapshot) and time.monotonic() < until:
+            time.sleep(0.05)
+            timeline = self._timeline()
+        if timeline is not None:
+            self._leave(snapshot, timeline)
+
+    def _leave(self, snapshot: Snapshot, timeline: Timeline | None) -> None:
+        """Show what the notebook keeps."""
         bundle = {
             RUN_MIME: saved(snapshot, timeline),
             "text/html": render_html(snapshot),
             "text/plain": render_text(snapshot),
         }
+        assert self._handle is not None
         self._handle.update(bundle, raw=True)
-        self._panel.close()
+
+
+def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:
+    told = sum(span[3] for lane in timeline["lanes"] for span in lane["spans"])
+    return told >= finished(snapshot["tasks"])
 
 
 def _pending(snapshot: Snapshot) -> int:

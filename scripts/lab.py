@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, Playwright
 
 START_SECONDS = 60.0
 END_SECONDS = 10.0
+#: What pages come from, by module.
+APPS = {"jupyterlab": ["LabApp"], "notebook": ["JupyterNotebookApp"]}
 #: JupyterLab saves the places of its tabs when they have not changed for this long, in seconds, and tells nobody.
 LAYOUT_SECONDS = 2.0
 #: Chromium runs without its sandbox, because containers lack what that needs, and without calls to its maker.
@@ -60,11 +62,19 @@ class Lab:
 
     Args:
         folder: empty; for its notebooks, and for all else that it writes.
-        module: of the server; "jupyter_server" is one without JupyterLab's pages.
+        module: of the server; "jupyter_server" is one without JupyterLab's pages, "notebook" has others.
         options: more of them.
+        python: that runs it.
     """
 
-    def __init__(self, folder: Path, module: str = "jupyterlab", options: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        module: str = "jupyterlab",
+        options: Iterable[str] = (),
+        python: str = sys.executable,
+    ) -> None:
+        self.module = module
         self.notebooks = folder / "notebooks"
         self._runtime = folder / "runtime"
         self.log = folder / "lab.log"
@@ -84,11 +94,10 @@ class Lab:
             IPYTHONDIR=str(folder / "ipython"),
         )
         environment.pop("PYTEST_CURRENT_TEST", None)  # where it finds this, ipykernel does not capture all prints
-        command = [sys.executable, "-m", module, "--no-browser", "--allow-root", *options]
+        command = [python, "-m", module, "--no-browser", "--allow-root", *options]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.notebooks}"]
         command += ["--KernelManager.transport_encryption=auto"]
-        if module == "jupyterlab":
-            command += ["--LabApp.expose_app_in_browser=True"]
+        command += [f"--{app}.expose_app_in_browser=True" for app in APPS.get(module, [])]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder

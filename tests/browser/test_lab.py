@@ -43,7 +43,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Itera
 
 def done(notebook: NotebookPage, index: int) -> int:
     """How many tasks the legend of the live panel says are done."""
-    legend = notebook.cell(index).locator(".scoop-legend")
+    legend = notebook.cell(index).locator(".scoop-counts")
     found = re.search(r"([\d,]+) done", legend.inner_text())
     return int(found[1].replace(",", "")) if found else 0
 
@@ -85,7 +85,6 @@ def while_it_blocks(notebook: NotebookPage, folder: Path, theme: str) -> None:
     save(panel, folder / "running.png")
 
     notebook.await_end(2)
-    expect(panel).to_have_count(0)
     look_at_the_end(notebook)
     save(page, folder / "finished.png")
 
@@ -94,12 +93,12 @@ def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
     """The panel of a failure stays open, with the traceback below; so does that of an interrupted cell."""
     notebook.run(3)
     failed = notebook.output(3)
-    expect(failed.filter(has=notebook.page.locator("details[open]"))).to_contain_text("Finished with failures")
+    expect(failed.locator(".scoop-panel")).to_contain_text("Finished with failures")
     expect(failed.last).to_contain_text("ZeroDivisionError")
     expect(failed.last).to_contain_text("list(futures.map(lambda x: 1 / (x - 3), range(8)))")
 
     notebook.start(4)
-    expect(notebook.cell(4).locator(".scoop-panel .scoop-legend")).to_contain_text("2 running")
+    expect(notebook.cell(4).locator(".scoop-panel .scoop-counts")).to_contain_text("2 running")
     pressed = time.monotonic()
     notebook.interrupt()
     notebook.await_end(4)
@@ -110,13 +109,61 @@ def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
 
 
 def look_at_the_end(notebook: NotebookPage) -> None:
-    """What a cell that went well leaves: a line that unfolds to all of it."""
-    left = notebook.output(2).filter(has_text="speed-up")
-    expect(left).to_contain_text(re.compile(r"Finished\s+\d+ tasks in [\d.]+ s \(wall\) · [\d.]+ m?s CPU · speed-up"))
-    rows = left.locator("tr")
+    """What a cell that went well leaves: a line that unfolds to all of it, with the timeline."""
+    left = notebook.cell(2).locator(".scoop-panel")
+    expect(left).to_have_attribute("data-folded", "true")
+    balance = re.compile(
+        r"\d+ tasks in [\d.]+ s \(wall\) · [\d.]+ m?s CPU · speed-up .* · efficiency \d+ % · longest"
+    )
+    expect(left.locator("header")).to_contain_text("Finished")
+    expect(left.locator("header")).to_contain_text(balance)
+    rows = left.locator("tr.scoop-row")
     expect(rows.filter(has_text="leaf")).to_be_hidden()
-    left.locator("summary").first.click()
+    left.get_by_role("button", name="Details of the run").click()
     expect(rows.filter(has_text="leaf")).to_contain_text("120 / 120")
     expect(rows.filter(has_text="step")).to_contain_text("200 / 200")
+    left.get_by_role("tab", name="Timeline").click()
+    expect(left.get_by_role("img", name=re.compile("Timeline of 2 workers"))).to_be_visible()
+    expect(left.locator(".scoop-timeline .scoop-legend")).to_contain_text("leaf")
+    left.get_by_role("tab", name="Tasks").click()
     expect(notebook.output(2).filter(has_text="step 7")).to_have_text(re.compile(r"^\s*\[w\d\] step 7\s*$"))
-    left.locator("summary").first.click()
+    left.get_by_role("button", name="Details of the run").click()
+    expect(left).to_have_attribute("data-folded", "true")
+
+
+def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page, tmp_path: Path) -> None:
+    """The kernel hears nothing meanwhile: what the panel asks goes by the server to the pool."""
+    start = "%load_ext scoop\n%scoop start -n 2\nimport time"
+    sleeps = "%%scoop\nfutures.wait([futures.submit(time.sleep, 60) for _ in range(2)])\nprint('over')"
+    lab.write("buttons.ipynb", [start, sleeps, FAIL, ENDLESS])
+    notebook = NotebookPage(page, lab, "buttons.ipynb")
+    try:
+        notebook.run(0)
+        notebook.start(1)
+        panel = notebook.cell(1).locator(".scoop-panel")
+        expect(panel.locator(".scoop-counts")).to_contain_text("2 running")
+        panel.get_by_role("tab", name="Timeline").click()
+        expect(panel.locator(".scoop-timeline .scoop-legend")).to_contain_text("sleep")
+        assert notebook.is_running(1)
+        for worker in ("w0", "w1"):
+            panel.get_by_role("button", name=f"Cancel the task of {worker}").click()
+        notebook.await_end(1)
+        expect(notebook.output(1).last).to_contain_text("over")
+        expect(panel.locator("header")).to_contain_text("2 cancelled")
+
+        notebook.run(2)
+        failed = notebook.cell(2).locator(".scoop-panel")
+        failed.get_by_role("button", name="1 failed: errors").click()
+        failed.get_by_role("button", name="Replay here").click()
+        expect(page.locator(".jp-Notebook .jp-InputArea-editor").filter(has_text="%scoop debug")).to_be_visible()
+        notebook.interrupt()
+
+        last = page.locator(".jp-Notebook .jp-Cell").count() - 1
+        notebook.start(last)
+        endless = notebook.cell(last).locator(".scoop-panel")
+        endless.get_by_role("button", name="Cancel all").click()
+        notebook.await_end(last)
+        expect(endless.locator("header")).to_contain_text("Cancelled")
+        save(page, tmp_path / "buttons.png")
+    finally:
+        notebook.shut_down()

@@ -197,6 +197,16 @@ class Kernel:
         self.finish(cell, seconds)
         return time.monotonic() - pressed
 
+    def press(self, cell: Outcome, action: dict[str, Any]) -> Outcome:
+        """Send what a button of a cell's panel sends; what follows, as if it were that of a cell."""
+        comm = next(data[WIDGET]["model_id"] for data in cell.displays if WIDGET in data)
+        content = {"comm_id": comm, "data": {"method": "custom", "content": action}}
+        message = self.client.session.msg("comm_msg", content)
+        self.client.shell_channel.send(message)
+        outcome = Outcome(message["header"]["msg_id"], str(action), time.monotonic())
+        self._cells[outcome.id] = outcome
+        return outcome
+
     def complete(self, code: str) -> list[str]:
         """What the kernel offers at the end of this code."""
         reply = self.client.complete(code, len(code), reply=True, timeout=20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from scoop_jupyter.view import RUN_MIME
 from tests.scoop_jupyter.kernel import WIDGET, Kernel, Outcome
@@ -95,3 +96,58 @@ def test_the_end_of_the_pool_ends_it(new_kernel: Callable[[], Kernel]) -> None:
         "from scoop import BrokerLost\ntry:\n    pending.result()\nexcept BrokerLost:\n    print('lost')"
     ).check()
     assert kernel.cells[-1].text() == "lost\n"
+
+
+def held(kernel: Kernel, tmp_path: Path) -> tuple[Outcome, Path]:
+    """A cell that is over, with three tasks that go on until there is a file; and its path."""
+    gate = tmp_path / "gate"
+    kernel.run(f"def held(n):\n    while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n    return n").check()
+    cell = kernel.run("%%scoop\npending = [futures.submit(held, n) for n in range(3)]").check()
+    states = 'n = __import__("scoop_core.current").current.current.engine.picture()["tasks"]["running"]; n'
+    kernel.until(lambda: kernel.run(states).check().result == "2")
+    return cell, gate
+
+
+def test_its_button_cancels_all_of_its_run(kernel: Kernel, tmp_path: Path) -> None:
+    cell, _ = held(kernel, tmp_path)
+    kernel.press(cell, {"action": "stop"})
+    kernel.until(lambda: WIDGET not in the_panel(cell))
+    assert "Cancelled" in cell.html and "3 cancelled" in cell.html
+    assert kernel.run("{future.cancelled() for future in pending}").check().result == "{True}"
+
+
+def test_its_buttons_cancel_a_task_and_replace_a_worker(kernel: Kernel, tmp_path: Path) -> None:
+    cell, gate = held(kernel, tmp_path)
+    kernel.press(cell, {"action": "cancel-task", "worker": "w0"})
+    cancelled = "[future.cancelled() for future in pending].count(True)"
+    kernel.until(lambda: kernel.run(cancelled).check().result == "1")
+    kernel.press(cell, {"action": "restart-worker", "worker": "w1"})
+    names = '[w["name"] for w in __import__("scoop_core.current").current.current.engine.picture()["workers"]]'
+    kernel.until(lambda: "w1" not in str(kernel.run(names).check().result), 20.0)
+    # Of a worker that is not there, and of words that mean nothing, nothing comes.
+    kernel.press(cell, {"action": "restart-worker", "worker": "w1"})
+    kernel.press(cell, {"action": "dance"})
+    gate.touch()
+    kernel.until(lambda: WIDGET not in the_panel(cell))
+    assert "2 of 3 tasks" in cell.html and "1 cancelled" in cell.html
+
+
+def test_the_timeline_comes_when_it_is_asked_for_and_stays(kernel: Kernel, tmp_path: Path) -> None:
+    cell, gate = held(kernel, tmp_path)
+
+    def timelines() -> list[dict[str, Any]]:
+        return [state["timeline"] for each in kernel.cells for state in each.states if state.get("timeline")]
+
+    before = len(timelines())
+    kernel.press(cell, {"action": "timeline"})
+    kernel.until(lambda: len(timelines()) > before)
+    assert timelines()[-1]["functions"] == ["held"]
+    gate.touch()
+    kernel.until(lambda: WIDGET not in the_panel(cell))
+
+    def saved() -> Any:
+        return the_panel(cell)[RUN_MIME]
+
+    assert saved()["snapshot"]["tasks"]["done"] == 3
+    # The last of it comes a little after the end.
+    kernel.until(lambda: sum(span[3] for lane in saved()["timeline"]["lanes"] for span in lane["spans"]) == 3)

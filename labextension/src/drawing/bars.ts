@@ -1,9 +1,9 @@
 /** Bars: of tasks by their state, and of a load. And the button that shows more rows. */
 
-import { make, setAttribute, setText, setWidth } from "./dom";
+import { arrange, createParts, make, setAttribute, setText, setWidth } from "./dom";
 import { progress, total, worthSaying } from "./model";
 import { clamped, number, percent, plural } from "./numbers";
-import type { TaskCounts } from "./snapshot";
+import type { TaskCounts, TaskState } from "./snapshot";
 
 const FILLED = ["done", "failed", "running", "cancelled"] as const;
 
@@ -17,16 +17,15 @@ export function createBar(label: string): Bar<TaskCounts> {
   const node = make("div", "scoop-bar", {
     "role": "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
   });
-  const segments = FILLED.map((state) => ({ state, node: make("div", `scoop-fill scoop-${state}`) }));
-  node.append(...segments.map((segment) => segment.node));
+  // Made when they are needed: a page of rows has few others than those of what is done.
+  const segments = createParts((state: TaskState) => make("div", `scoop-fill scoop-${state}`));
   return {
     node,
     update(tasks) {
       const known = total(tasks) || 1;
-      for (const { state, node } of segments) {
-        setWidth(node, tasks[state] / known);
-        node.hidden = !tasks[state];
-      }
+      const states = FILLED.filter((state) => tasks[state]);
+      for (const state of states) setWidth(segments.get(state), tasks[state] / known);
+      arrange(node, states.map((state) => segments.get(state)));
       const says = worthSaying(tasks).map((state) => `${number(tasks[state])} ${state}`).join(", ");
       setAttribute(node, "aria-valuenow", Math.floor(progress(tasks) * 100));
       setAttribute(node, "aria-valuetext", says);

@@ -1,7 +1,7 @@
 /** One row of the task tree. */
 
 import { createBar } from "./bars";
-import { make, setAttribute, setText } from "./dom";
+import { arrange, make, setAttribute, setText } from "./dom";
 import { makeIcon, setIcon } from "./icons";
 import { finished, mean, total } from "./model";
 import { duration, number } from "./numbers";
@@ -36,13 +36,13 @@ export function createRow(): RowPart {
   const bar = createBar("Progress");
   const failed = make("button", "scoop-failures", { type: "button", tabindex: -1 });
   const below = make("span", "scoop-muted");
-  const name = make("th", "", { scope: "row" }, [make("div", "scoop-cell", {}, [chevron, label, badge])]);
+  const named = make("div", "scoop-cell", {}, [chevron, label]);
+  const name = make("th", "", { scope: "row" }, [named]);
   const cell = (column: Column): HTMLElement => make("td", `scoop-column-${column.toLowerCase()}`);
   const [progress, done, running] = [cell("Progress"), cell("Done"), cell("Running")];
   const [failures, average, longest] = [cell("Failed"), cell("Mean"), cell("Longest")];
   const [seconds, workers] = [cell("Total"), cell("Workers")];
   progress.append(bar.node);
-  failures.append(failed, below);
   const node = make("tr", "scoop-row", {}, [
     name, progress, done, running, failures, average, longest, seconds, workers,
   ]);
@@ -63,15 +63,17 @@ export function createRow(): RowPart {
     setIcon(chevron, kids.length ? "fold" : "");
     setText(label, group.name);
     setAttribute(label, "title", group.name);
-    setText(badge, kids.length && !open ? `+${number(row.below)}` : "");
+    const closed = kids.length > 0 && !open;
+    setText(badge, `+${number(row.below)}`);
+    arrange(named, closed ? [chevron, label, badge] : [chevron, label]);
     bar.update(group);
     setText(done, `${number(finished(group))} / ${number(total(group))}`);
     setText(running, group.running ? number(group.running) : "");
-    failed.hidden = !group.failed;
     setText(failed, number(group.failed));
     setAttribute(failed, "aria-expanded", told);
     setAttribute(failed, "aria-label", `${number(group.failed)} failed: errors`);
-    setText(below, kids.length && !open && row.failedBelow ? ` +${number(row.failedBelow)} inside` : "");
+    setText(below, ` +${number(row.failedBelow)} inside`);
+    arrange(failures, [...group.failed ? [failed] : [], ...closed && row.failedBelow ? [below] : []]);
     const each = mean(group);
     setText(average, each === null ? "" : duration(each));
     setText(longest, each === null ? "" : duration(group.longest));

@@ -184,7 +184,7 @@ function labelled(button: HTMLButtonElement, label: string): HTMLButtonElement {
 /** Say in words what the lanes show: colours in the legend, numbers for screen readers. */
 function describe(timeline: Timeline, canvas: Element, legend: Element, table: Element): void {
   const wall = Math.max(timeline.ended - timeline.began, 1e-9);
-  const functions = shares(timeline).filter((share) => share.tasks).toSorted((a, b) => b.seconds - a.seconds);
+  const functions = shares(timeline).filter((share) => share.seconds > 0).toSorted((a, b) => b.seconds - a.seconds);
   const items = functions.slice(0, LEGEND).map(({ name, colour, seconds }) => {
     const swatch = make("span", "scoop-swatch", { "aria-hidden": true });
     swatch.style.background = colour;

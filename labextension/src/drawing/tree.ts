@@ -16,7 +16,7 @@ import type { Row } from "./rows";
 import type { GroupRow } from "./snapshot";
 
 const ROW_HEIGHT = 24; // pixels, as in the style sheet
-const AROUND = 6; // rows that are drawn beyond the edges
+const AROUND = 3; // rows that are drawn beyond the edges
 const OPEN_DEPTH = 3; // levels that start unfolded
 const SEARCH_FROM = 8; // groups: below that, nobody needs to search
 
