@@ -92,7 +92,7 @@ class Mishaps:
             mishap.call = self._packer.pack_call(function, arguments)
         except TooLarge as problem:
             mishap.why = f"its function and arguments were not kept, for {problem}"
-        except Exception as problem:
+        except BaseException as problem:  # of whatever they do when they are pickled
             mishap.why = f"its function and arguments can't be pickled: {first_line(problem)}"
         self._post(mishap, [])
         return mishap.id

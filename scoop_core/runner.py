@@ -95,7 +95,7 @@ class Runner:
         except Interrupted:
             pass
         if strip.mark == mark:  # it was too short to be told
-            strip.tell(task._group, 1)
+            strip.tell(task._group, len(task.out) if type(task) is Lot else 1)
 
     def run_call(self, future: Future, fiber: Fiber | None) -> None:
         """Run a claimed call of the worker's own; its future is over afterwards.
@@ -106,8 +106,7 @@ class Runner:
         """
         function, args, kwargs = future._call
         group: GroupCount = future._group
-        if self.watch is not None:
-            function = self.watch.wrap(function, group)
+        called = function if self.watch is None else self.watch.wrap(function, group)
         accounts = self._accounts
         outer = accounts.context
         if fiber is not None:
@@ -118,7 +117,7 @@ class Runner:
         accounts.news = accounts.own_news = True
         began = _now()
         try:
-            result = run_one(function, args, kwargs)
+            result = run_one(called, args, kwargs)
         except Interrupted as stop:
             group.cancelled += 1
             future._drop()
@@ -126,8 +125,7 @@ class Runner:
                 raise
             self._reporter.interrupted()
         except BaseException as error:
-            call = future._call
-            self._note_failure(group, error, call[0], partial(tuple, call[1:]), began)
+            self._note_failure(group, error, function, partial(tuple, [args, kwargs]), began)
             future._fail(error)
         else:
             group.done += 1

@@ -10,6 +10,9 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.error import UsageError
 
 from scoop.arguments import positive
+from scoop_core.client import Client
+from scoop_core.current import current
+from scoop_core.errors import BrokerLost
 from scoop_core.memory import parse_size
 from scoop_core.pool import pools
 
@@ -185,6 +188,20 @@ def _offers(words: list[str], token: str) -> list[str]:
         return [*LINE, "--help"]
     if words[1] == "connect":
         return [*pools(), "--help"]
+    if words[1] == "debug":
+        return [*_failures(), "--help"]
     if words[1] == "each" and not token.startswith("-"):  # a statement: Python's completion has its turn
         return []
     return [*LINE.get(words[1], []), "--help"]
+
+
+def _failures() -> list[str]:
+    """The ids of failures that the pool remembers, the last one first."""
+    client = current.engine
+    if not isinstance(client, Client) or client.lost is not None:
+        return []
+    try:
+        groups = client.picture(timeout=1.0)["groups"]
+    except BrokerLost:
+        return []
+    return [failure["id"] for group in reversed(groups) for failure in reversed(group["failures"])]

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import sys
+import traceback
 import uuid
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -117,6 +118,9 @@ def _take(obj: Any, name: str, bundle: Any, data: dict[str, Any], about: dict[st
     try:
         found = method(include=None, exclude=None) if name == "_repr_mimebundle_" else method()
     except NotImplementedError:
+        return
+    except Exception:  # as in a notebook: the rest is shown all the same
+        traceback.print_exc()
         return
     if found is None:
         return

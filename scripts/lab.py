@@ -18,6 +18,10 @@ from playwright.sync_api import Browser, Locator, Page, Playwright
 
 START_SECONDS = 60.0
 END_SECONDS = 10.0
+#: What pages come from, by module.
+APPS = {"jupyterlab": ["LabApp"], "notebook": ["JupyterNotebookApp"]}
+#: JupyterLab saves the places of its tabs when they have not changed for this long, in seconds, and tells nobody.
+LAYOUT_SECONDS = 2.0
 #: Chromium runs without its sandbox, because containers lack what that needs, and without calls to its maker.
 ARGUMENTS = [
     "--no-sandbox",
@@ -58,11 +62,19 @@ class Lab:
 
     Args:
         folder: empty; for its notebooks, and for all else that it writes.
-        module: of the server; "jupyter_server" is one without JupyterLab's pages.
+        module: of the server; "jupyter_server" is one without JupyterLab's pages, "notebook" has others.
         options: more of them.
+        python: that runs it.
     """
 
-    def __init__(self, folder: Path, module: str = "jupyterlab", options: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        module: str = "jupyterlab",
+        options: Iterable[str] = (),
+        python: str = sys.executable,
+    ) -> None:
+        self.module = module
         self.notebooks = folder / "notebooks"
         self._runtime = folder / "runtime"
         self.log = folder / "lab.log"
@@ -82,11 +94,10 @@ class Lab:
             IPYTHONDIR=str(folder / "ipython"),
         )
         environment.pop("PYTEST_CURRENT_TEST", None)  # where it finds this, ipykernel does not capture all prints
-        command = [sys.executable, "-m", module, "--no-browser", "--allow-root", *options]
+        command = [python, "-m", module, "--no-browser", "--allow-root", *options]
         command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.notebooks}"]
         command += ["--KernelManager.transport_encryption=auto"]
-        if module == "jupyterlab":
-            command += ["--LabApp.expose_app_in_browser=True"]
+        command += [f"--{app}.expose_app_in_browser=True" for app in APPS.get(module, [])]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
@@ -165,14 +176,15 @@ class NotebookPage:
 
     def __init__(self, page: Page, lab: Lab, name: str, dark: bool = False) -> None:
         self.page = page
-        self._url = f"{lab.url}lab/workspaces/auto-{Path(name).stem}/tree/{name}?reset&token={lab.token}"
+        self._name = name
+        self._url = f"{lab.url}lab/workspaces/auto-{Path(name).stem}/tree/{name}?token={lab.token}"
         self._open()
         self._page_command("apputils:change-theme", {"theme": f"JupyterLab {'Dark' if dark else 'Light'}"})
         page.wait_for_selector(f"body[data-jp-theme-light='{str(not dark).lower()}']", state="attached")
         page.evaluate("jupyterapp.shell.collapseLeft()")
 
-    def _open(self) -> None:
-        self.page.goto(self._url)
+    def _open(self, keep_layout: bool = False) -> None:
+        self.page.goto(self._url if keep_layout else f"{self._url}&reset")
         # The indicator in the toolbar says idle before the kernel is there.
         self.page.wait_for_function(
             """() => window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel
@@ -222,11 +234,22 @@ class NotebookPage:
         """Press the stop button."""
         self.page.locator(".jp-NotebookPanel-toolbar [data-command='notebook:interrupt-kernel']").first.click()
 
-    def reload(self) -> None:
-        """Save, and load the page anew."""
+    def front(self) -> None:
+        """Bring it to the front of the other tabs."""
+        self._page_command("docmanager:open", {"path": self._name})
+
+    def reload(self, keep_layout: bool = False) -> None:
+        """Save, and load the page anew.
+
+        Args:
+            keep_layout: with the tabs that are open.
+        """
         self._page_command("docmanager:save")
-        self._open()
+        if keep_layout:
+            self.page.wait_for_timeout(LAYOUT_SECONDS * 1e3)
+        self._open(keep_layout)
 
     def shut_down(self) -> None:
         """End its kernel."""
+        self.front()
         self.page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")

@@ -15,7 +15,6 @@ c.PAMAuthenticator.open_sessions = False
 c.Authenticator.allowed_users = {"ada", "grace"}
 
 c.JupyterHub.spawner_class = "localprocess"
-# Files that users make are for themselves.
 c.Spawner.args = [
     # Every user of the machine can reach the ports of a kernel. With keys, only its owner is heard.
     "--KernelManager.transport_encryption=auto",

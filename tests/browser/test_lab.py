@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from scripts.lab import Lab, NotebookPage, chromium, launch
+from scripts.lab import Lab, NotebookPage
+from tests.browser.pages import save
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -38,40 +39,6 @@ list(futures.map(time.sleep, [60] * 8))"""
 def lab(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Iterator[Lab]:
     with Lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("there is no Chromium: make browser")
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """An empty page; fails at the end if a script of it failed, or it asked anybody outside of this machine."""
-    troubles: list[str] = []
-    page = browser.new_page(viewport={"width": 1200, "height": 1400})
-    page.set_default_timeout(20_000)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("request", lambda request: local(request.url) or troubles.append(f"asked for {request.url}"))
-    yield page
-    page.close()
-    assert troubles == []
-
-
-def local(url: str) -> bool:
-    return bool(re.match(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:", url))
-
-
-def save(what: Page | Locator, path: Path) -> None:
-    """Take a picture. (Given the path, Playwright would write it in threads that stay.)"""
-    picture = what.screenshot()
-    assert len(picture) > 10_000
-    path.write_bytes(picture)
 
 
 def done(notebook: NotebookPage, index: int) -> int:

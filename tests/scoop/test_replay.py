@@ -228,6 +228,30 @@ def test_a_task_replays_as_well(any_pool: Pool) -> None:
     assert futures.submit(inside, 5).result() == "no 5"
 
 
+def stubborn(others: list[Any]) -> None:
+    """Waits for the next one, and makes another error of an interrupt."""
+    try:
+        others.pop().result()
+    except KeyboardInterrupt:
+        raise ValueError("stubborn") from None
+
+
+def disown() -> str:
+    ring: list[Any] = []
+    one, other = futures.submit(stubborn, ring), futures.submit(stubborn, ring)
+    ring += [one, other]  # so they wait for each other
+    futures.wait([one], timeout=0.2)
+    cancelled = [future.cancel() for future in (one, other)]
+    futures.wait([futures.submit(tasks.inc, 1)], timeout=5)
+    return str(any(cancelled) and one.cancelled() is cancelled[0])
+
+
+def test_a_cancelled_task_that_raises_something_else_hurts_nobody(new_pool: PoolFactory) -> None:
+    new_pool(1)
+    assert futures.submit(disown).result(20) == "True"
+    assert futures.submit(tasks.leaves, 5).result(20) == 32
+
+
 # ---- nothing to replay -----------------------------------------------------------------------------------------
 
 

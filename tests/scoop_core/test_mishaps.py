@@ -168,6 +168,18 @@ def test_a_call_that_does_not_travel_tells_why(told: Told, value: Any, why: str)
     assert why in mishap.why
 
 
+class Ending:
+    """It ends whoever pickles it."""
+
+    def __reduce__(self) -> Any:
+        raise SystemExit("pickled")
+
+
+def test_arguments_that_raise_when_they_are_pickled_hurt_nobody(told: Told) -> None:
+    told.fail(ValueError(), Ending())
+    assert "SystemExit: pickled" in told.said[0].why
+
+
 def test_arguments_that_cannot_be_had_hurt_nobody(told: Told) -> None:
     def call() -> Any:
         raise EOFError("torn")

@@ -51,6 +51,7 @@ def test_by_id_and_nested(kernel: Kernel) -> None:
     find += "\n[f['id'] for g in client.picture()['groups'] if g['name'] == 'other' for f in g['failures']][-1]"
     failure = (kernel.run(find).check().result or "").strip("'")
     assert "'other'" in ask(kernel, f"%scoop debug {failure}", "p mine")
+    assert failure in kernel.complete("%scoop debug ") and kernel.complete(f"%scoop debug {failure[:-1]}")
 
 
 def test_one_that_does_not_fail_again(kernel: Kernel) -> None:

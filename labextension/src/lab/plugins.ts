@@ -53,7 +53,8 @@ export const commands: JupyterFrontEndPlugin<void> = {
         tab.id = id;
         void tabs.add(tab);
         // Notebook 7 shows one document a page, and has room for more at its side only.
-        app.shell.add(tab, lab ? "main" : "right", { mode: "split-right" });
+        const beside = tabs.find((other) => other !== tab && other.isAttached);
+        app.shell.add(tab, lab ? "main" : "right", beside ? { ref: beside.id } : { mode: "split-right" });
       }
       app.shell.activateById(id);
 

@@ -42,6 +42,7 @@ export class PoolTab extends Widget {
     super();
     this.id = `scoop-${kind}-${pool}`;
     this.addClass("scoop-tab");
+    this.node.dataset.kind = kind;
     this.title.label = `${TITLES[kind]}: ${pool}`;
     this.title.icon = scoopIcon;
     this.title.closable = true;
