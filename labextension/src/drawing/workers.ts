@@ -33,7 +33,7 @@ export function createWorkers(act: ((action: Action) => void) | undefined, redra
   );
   if (act) heads.push(make("th", "scoop-column-acts", { scope: "col" }, [make("span", "scoop-unseen", {}, ["Act"])]));
   const table = make("table", "scoop-workers-table", {}, [make("thead", "", {}, [make("tr", "", {}, heads)])]);
-  const hosts = createParts((name: string) => createHost(name, heads.length, act));
+  const hosts = createParts((name: string) => createHost(name, act));
   const more = createMore("worker", MORE_WORKERS, () => {
     limit += MORE_WORKERS;
     redraw();
@@ -85,10 +85,9 @@ function groupByHost(workers: WorkerRow[]): Map<string, WorkerRow[]> {
   return hosts;
 }
 
-function createHost(name: string, columns: number, act: ((action: Action) => void) | undefined) {
-  const title = make("tr", "scoop-host scoop-muted", {}, [
-    make("th", "", { colspan: columns, scope: "rowgroup" }, [name]),
-  ]);
+function createHost(name: string, act: ((action: Action) => void) | undefined) {
+  // One cell, whose text reaches over those that follow: a span would bring back the columns that are hidden.
+  const title = make("tr", "scoop-host scoop-muted", {}, [make("th", "", { scope: "rowgroup" }, [name])]);
   const node = make("tbody");
   const rows = createParts<string, WorkerPart>(() => createWorker(act));
   return {
