@@ -21,6 +21,7 @@ from importlib import import_module
 from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoop.allowed import allowed as _allowed
 from scoop.engine import engine as _engine
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
@@ -42,6 +43,7 @@ from scoop_core.errors import (
 )
 from scoop_core.logs import make_logger
 from scoop_core.pool import Pool, connect, pools
+from scoop_jupyter.allowance import within_limits as _within_limits
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -105,10 +107,7 @@ def start(
         BadLimits: one of these files can't be used.
         StartFailed: its processes could not be started.
     """
-    # Here, as only those who start pools need it: Jupyter's configuration takes some 30 ms to import.
-    from scoop_jupyter.limits import read_limits, within_limits
-
-    n, memory_limit, cap = within_limits(n, memory_limit, read_limits())
+    n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
     preload = ["scoop.futures", *shows, *preload]
     return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap)

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from scoop import __version__
+from scoop.allowed import allowed
 from scoop_core.errors import ScoopError
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
 from scoop_core.pool import check_size
-from scoop_jupyter.limits import read_limits, within_limits
+from scoop_jupyter.allowance import within_limits
 
 
 class Parser(argparse.ArgumentParser):
@@ -151,7 +152,7 @@ def parse(arguments: Sequence[str]) -> Options:
     except (OSError, ValueError) as error:
         parser.error(f"--hostfile {given.hostfile}: {error}")
     try:
-        fit, _, cap = within_limits(None, None, read_limits())
+        fit, _, cap = within_limits(None, None, allowed())
         hosts = plan(hosts, given.n, own_names(), fit)
         check_size(sum(count or 0 for _, count in hosts), cap)
     except ScoopError as error:

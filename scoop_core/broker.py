@@ -44,18 +44,30 @@ class Broker:
     def run(self) -> None:
         """Serve until the pool is told to stop, or nobody is left who needs it."""
         state = self.state
+        # Ends of workers, as their agents tell. What a worker had said before it ended is here by then, but perhaps
+        # not read yet; so each waits until the worker was heard out. Else its last outcomes would be taken for lost.
+        exits: list[tuple[str, m.Exited]] = []
         while not state.stopping:
-            deadline = state.deadline()
+            deadline = time.time() if exits else state.deadline()
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
                 self._kill_workers()
                 break
             for fd in ended:
                 self._leave(self._pids[fd])
+            late, exits = exits, []
             for peer, header, frames in self._hub.messages():
+                if isinstance(header, m.Exited):
+                    exits.append((peer, header))
+                    continue
                 if isinstance(header, m.Hello):
                     self._watch(peer, header)
                 self._carry_out(state.handle(peer, header, frames, time.time()))
+            for peer, header in late:
+                if self._hub.is_heard_out(f"w{header.number}"):
+                    self._carry_out(state.handle(peer, header, [], time.time()))
+                else:
+                    exits.append((peer, header))
             for peer in self._hub.gone():
                 self._leave(peer)
             state.garbage = self._hub.garbage

@@ -159,7 +159,7 @@ class Dealer:
         job.used += work
         ledger.roots[job.spec.root].used += work
         digest = job.spec.function
-        travels, lies = weight(chunk.parcel, chunk.frames)
+        travels, lies = chunk.weight
         size = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
         if digest not in worker.known:
             worker.known.add(digest)

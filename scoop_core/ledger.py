@@ -51,6 +51,8 @@ class Span(msgspec.Struct):
 
 def weight(parcel: m.Parcel, frames: m.Frames) -> tuple[int, int]:
     """How many bytes travel, and how many lie in shared memory."""
+    if not parcel.buffers:
+        return len(parcel.data), 0
     return len(parcel.data) + sum(map(len, frames)), sum(place.size for place in parcel.buffers if place)
 
 
@@ -63,6 +65,7 @@ class Chunk(msgspec.Struct):
     parcel: m.Parcel
     frames: m.Frames
     left: int
+    weight: tuple[int, int] = (0, 0)  # see the function
 
 
 class Job(msgspec.Struct, eq=False):

@@ -498,7 +498,28 @@ Frames = list[Any]
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 
+#: For messages whose text came with others, as it does to the broker; else see `encode_any`.
 encode = _encoder.encode
 decode = _decoder.decode
+
+
+def encode_any(header: Header) -> bytes:
+    """The bytes of a message. Text that is none in UTF-8, such as a file name in a task's error, is written out."""
+    try:
+        return _encoder.encode(header)
+    except UnicodeEncodeError:
+        return _encoder.encode(_written(msgspec.to_builtins(header, builtin_types=(bytes,))))
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, (list, tuple)):
+        return [_written(item) for item in value]
+    if isinstance(value, dict):
+        return {_written(key): _written(item) for key, item in value.items()}
+    return value
+
+
 #: What `decode` raises for bytes that are no message.
 BadMessage = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
-from scoop_core.ledger import Chunk, Function, Job, Ledger, Span
+from scoop_core.ledger import Chunk, Function, Job, Ledger, Span, weight
 
 
 class Orders:
@@ -43,7 +43,8 @@ class Orders:
             ledger.tree.failed(spec, len(skip), "NotPicklable", now)
             if len(skip) == hi - lo:
                 return
-        job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip)))
+        size = weight(message.parcel, frames)
+        job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip), size))
         spans = _spans(lo, hi, skip) if skip else [Span(lo, hi)]
         if spec.root not in ledger.roots or (spec.root, spec.run) in ledger.unwanted:
             self._refuse(job, spans, now)

@@ -146,7 +146,7 @@ class Runner:
         group.longest = max(group.longest, spent)
         group.notable = min(group.longest, SHORT)
         if spent > SHORT and future is not None:
-            self._accounts.strip.tell_long(group, outer, spent, 1, future._exception is not None)
+            self._accounts.strip.tell_long(group, outer, spent, 1, int(future._exception is not None))
 
     def run_lot(self, lot: Lot) -> None:
         """Run a claimed lot of a map of the worker's own."""

@@ -17,6 +17,7 @@ import msgspec
 
 from scoop_core.calls import run_one
 from scoop_core.config import Reports
+from scoop_core.tracing import new_profile
 from scoop_core.worker_state import GroupCount
 
 #: Neighbouring tasks of one function that are shorter than this together make one span, in seconds: a record of each
@@ -131,7 +132,7 @@ class Recorder:
 
 
 class Profiler:
-    """Runs the tasks of one worker under `cProfile`.
+    """Runs the tasks of one worker under a profiler.
 
     After a task has waited for others, the calls that it makes are seen again, but not the functions that it was in:
     a profile knows one stack only.
@@ -141,11 +142,9 @@ class Profiler:
     """
 
     def __init__(self, file: Path) -> None:
-        import cProfile  # takes 4 ms, which no other pool should pay for
-
         self._file = file
         self._main = threading.get_ident()
-        self._profile = cProfile.Profile()
+        self._profile = new_profile()
         self._depth = 0
         self._stopped = False
 
@@ -187,35 +186,7 @@ class Profiler:
             self._file.write_bytes(marshal.dumps(seen))
 
     def _seen(self) -> dict[Any, Any]:
-        """What was seen, as `pstats` has it: for each function calls, times, and the part of them for each caller.
-
-        `Profile.snapshot_stats` won't do: of functions that look alike it knows one only, and a function that came in
-        two pickles is two functions.
-        """
-        seen: dict[Any, list[Any]] = {}
-        entries = self._profile.getstats()
-        for entry in entries:
-            _add(seen.setdefault(_place(entry.code), [0, 0, 0.0, 0.0, {}]), entry)
-        for entry in entries:
-            for callee in entry.calls or ():
-                if (place := _place(callee.code)) in seen:  # not, if it runs still
-                    _add(seen[place][4].setdefault(_place(entry.code), [0, 0, 0.0, 0.0]), callee)
-        return {
-            place: (*times, {caller: tuple(part) for caller, part in callers.items()})
-            for place, (*times, callers) in seen.items()
-        }
-
-
-def _add(times: list[Any], entry: Any) -> None:
-    """Add an entry of a profile to the calls (those within itself only in the second number) and seconds."""
-    times[0] += entry.callcount - entry.reccallcount
-    times[1] += entry.callcount
-    times[2] += entry.inlinetime
-    times[3] += entry.totaltime
-
-
-def _place(code: Any) -> tuple[str, int, str]:
-    return ("~", 0, code) if isinstance(code, str) else (code.co_filename, code.co_firstlineno, code.co_name)
+        return self._profile.seen()
 
 
 class Watch:

@@ -10,7 +10,6 @@ import os
 import pwd
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from jupyter_core.paths import jupyter_config_path
 from traitlets import Dict, Integer, TraitType, Unicode
@@ -18,11 +17,9 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
 from scoop_core.config import Cap
-from scoop_core.errors import BadLimits, OverLimit
-from scoop_core.files import running_pools
-from scoop_core.hosts import WORKER_MEMORY, default_workers
+from scoop_core.errors import BadLimits
 from scoop_core.memory import parse_size
-from scoop_jupyter.view import size
+from scoop_jupyter.allowance import Allowance
 
 LOADERS = {"scoop_config.py": PyFileConfigLoader, "scoop_config.json": JSONFileConfigLoader}
 
@@ -50,31 +47,6 @@ class Limits(Configurable):
     users = Dict(
         key_trait=Unicode(), value_trait=Dict(), help="What is different for some: {'ada': {'max_workers': 16}}."
     ).tag(config=True)
-
-
-class Allowance(NamedTuple):
-    """What all files together allow one user; None where none of them says anything.
-
-    Attributes:
-        workers: how many a pool may have.
-        pools: how many the user may have on this host at the same time.
-        memory: how much a worker may use, in bytes.
-        default: how many workers a pool has if nobody says it.
-    """
-
-    workers: Cap | None
-    pools: Cap | None
-    memory: Cap | None
-    default: int | None
-
-    def fitting(self, memory: int | None) -> int:
-        """How many workers a pool has if nobody says it.
-
-        Args:
-            memory: that each of them may use, in bytes; None for no limit.
-        """
-        fit = default_workers(memory=memory or WORKER_MEMORY)
-        return min(fit, self.default or fit, self.workers.most if self.workers else fit)
 
 
 def read_limits(folders: Sequence[str] | None = None) -> Allowance:
@@ -120,32 +92,3 @@ def _read(path: str, user: str) -> Limits:
 def _user() -> str:
     """Who this is: for JupyterHub, as in containers all have the same account; or for the system."""
     return os.environ.get("JUPYTERHUB_USER") or pwd.getpwuid(os.getuid()).pw_name
-
-
-def within_limits(
-    n: int | None, memory_limit: int | str | None, allowed: Allowance
-) -> tuple[int, int | None, Cap | None]:
-    """What to start a pool with: its number of workers, their limit of memory, and how many it may ever have.
-
-    Args:
-        n: how many workers are wanted; None for as many as fit.
-        memory_limit: what each of them may use, in bytes or as text; None for no limit.
-        allowed: by the files.
-
-    Raises:
-        ValueError: the limit is no size.
-        OverLimit: that is more than the user is allowed.
-    """
-    memory = None if memory_limit is None else parse_size(memory_limit)
-    if allowed.memory is not None:
-        most, source = allowed.memory.most, allowed.memory.source
-        if memory is not None and memory > most:
-            raise OverLimit(f"{size(memory)} are too much memory for a worker: {source} allows {size(most)}.")
-        memory = memory or most
-    if allowed.pools is not None and len(running := running_pools()) >= allowed.pools.most:
-        names = ", ".join(repr(pool.name) for pool in running)
-        raise OverLimit(
-            f"You have {len(running)} pools already ({names}), and {allowed.pools.source} allows "
-            f"{allowed.pools.most} at a time: connect to one, or stop it."
-        )
-    return allowed.fitting(memory) if n is None else n, memory, allowed.workers

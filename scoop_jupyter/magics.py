@@ -9,16 +9,17 @@ from typing import cast
 
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.display import display
 
 import scoop
 from scoop import futures, shared
 from scoop_core.errors import ScoopError
 from scoop_core.owner import Options
-from scoop_jupyter.cell import CellTimeout, cell_number, execute_there, run_code
+from scoop_jupyter.cell import CellTimeout, cell_number, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
 from scoop_jupyter.debug import debug
+from scoop_jupyter.each import execute_there
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
 from scoop_jupyter.profile import PoolProfiler
@@ -40,6 +41,7 @@ class ScoopMagics(Magics):
         self.notebook = notebook
         self._panels: list[LivePanel] = []  # those that go on after their cell
 
+    @no_var_expand
     @line_cell_magic
     def scoop(self, line: str, cell: str | None = None) -> None:
         """Manage this notebook's pool of workers (%scoop), or run a cell with it (%%scoop).
@@ -47,6 +49,9 @@ class ScoopMagics(Magics):
         ``%scoop help`` lists what there is; ``%scoop start --help`` and so on explain it.
         """
         __tracebackhide__ = True
+        assert self.shell is not None
+        if not line.lstrip().startswith("each"):  # which has a statement: its braces are Python's
+            line = self.shell.var_expand(line)
         if cell is not None:
             options = parse_cell(line)
             if options is not None:
@@ -119,9 +124,8 @@ class ScoopMagics(Magics):
         if options.switch is not None:
             self.notebook.reloads = options.switch == "on"
             print(f"Edited modules are {'reloaded before each cell' if self.notebook.reloads else 'left alone'}.")
-            return
-        names = ", ".join(self.notebook.modules.names) or "none"
-        print(self.notebook.sync() or f"Nothing was edited. Modules of your own: {names}")
+        elif not self.notebook.sync():
+            print(f"Nothing was edited. Modules of your own: {', '.join(self.notebook.modules.names) or 'none'}")
 
     def _debug(self, options: Namespace) -> None:
         if self.notebook.client is None:

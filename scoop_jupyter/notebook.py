@@ -63,8 +63,6 @@ class Notebook:
         self.pool = pool
         client = pool.client
         current.engine = client
-        client.sink = self.outputs.show
-        client.packer.label = self.cell_name
         client.packer.edit(self.modules.edited)
         self.outputs.clear()
         self.open_cell(client)
@@ -99,25 +97,30 @@ class Notebook:
 
     def open_cell(self, client: Client) -> None:
         """What is submitted from now on is a run of its own; what it prints belongs to the cell that runs now."""
+        client.sink = self.outputs.show  # also where the notebook's own code has started the pool
+        client.packer.label = self.cell_name
         self.outputs.open(client.new_run(), cell_number(self.shell))
 
-    def sync(self) -> str:
-        """Reload the modules that were edited, here and, with the next call, on the workers; what came of it.
+    def sync(self) -> bool:
+        """Reload the modules that were edited, here and, with the next call, on the workers, and say what came of it.
 
-        Modules whose new code fails are told on the standard error stream.
+        Returns:
+            Whether there were any.
         """
-        reloader = self.shell.magics_manager.registry.get("AutoreloadMagics")  # of `%autoreload`
-        news = self.modules.sync(already=getattr(getattr(reloader, "_reloader", None), "enabled", False))
+        autoreload = self.shell.magics_manager.registry.get("AutoreloadMagics")  # of IPython
+        reloader = getattr(autoreload, "_reloader", None)
+        news = self.modules.sync(already=bool(reloader is not None and reloader.enabled and reloader.check_all))
         for name, error in news.refused.items():
             print(f"scoop: {name} stays as it was, its new code fails: {error}", file=sys.stderr)
+        if news.reloaded:
+            print(f"Reloaded: {', '.join(news.reloaded)}")
         if self.client is not None:
             self.client.packer.edit(self.modules.edited)
-        return f"Reloaded: {', '.join(news.reloaded)}" if news.reloaded else ""
+        return bool(news.reloaded or news.refused)
 
     def _sync_before_cell(self, client: Client) -> None:
         if self.reloads:
-            if said := self.sync():
-                print(said)
+            self.sync()
         else:
             self.modules.keep()
             client.packer.edit(self.modules.edited)

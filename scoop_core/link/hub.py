@@ -42,6 +42,10 @@ class Hub(ABC):
     def messages(self) -> Iterator[tuple[str, m.Header, m.Frames]]:
         """What has arrived: (peer, header, frames). What is no message is counted and dropped."""
 
+    def is_heard_out(self, peer: str) -> bool:
+        """Whether nothing more of this peer had come when `wait` returned, as far as the wire tells."""
+        return True
+
     @abstractmethod
     def gone(self) -> list[str]:
         """Who has left since the last time, as far as the wire tells; after their messages."""
@@ -136,6 +140,10 @@ class StreamHub(Hub):
                 yield name, header, frames
             if stream.ended:
                 self._drop(fd)
+
+    def is_heard_out(self, peer: str) -> bool:
+        found = self._peers.get(peer)
+        return found is None or found[0] not in self._readable
 
     def _enter(self, fd: int, stream: Stream, raw: bytes) -> str | None:
         """A new peer gives its name. One that is in use is a liar's, or a restarted one's: the first keeps it."""

@@ -140,7 +140,7 @@ class Link:
         with self._writing:
             while outbox:
                 header, frames = outbox.popleft()
-                end.put(m.encode(header), frames)
+                end.put(m.encode_any(header), frames)
             end.flush()
             if end.waiting != self._blocked and end.descriptors:
                 self._blocked = end.waiting

@@ -24,7 +24,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     try:
-        pool = scoop.start(**order)
+        pool = scoop.start(**order, preload=["scoop_jupyter.rich"])  # notebooks will use it
     except (scoop.ScoopError, ValueError) as error:
         said = "refused" if isinstance(error, ValueError) else "failed"
         print(json.dumps({said: str(error)}), file=answers, flush=True)

@@ -26,7 +26,7 @@ from tests.waiting import eventually
 PROJECT = Path(__file__).parents[2]
 #: Where `make jupyterhub` puts it; every user may read what is there.
 INSTALLED = (PROJECT / "build" / "jupyterhub").resolve()
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 CELL_SECONDS = 30.0
 
 #: What is different from the configuration that we deploy: everything is of this test, and on ports of its own.
@@ -39,6 +39,7 @@ c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
 c.Authenticator.allowed_users = {users!r}
 c.Spawner.environment = {environment!r}
 c.Spawner.cpu_limit = 1
+c.Spawner.start_timeout = c.Spawner.http_timeout = {seconds}
 c.Spawner.args += ["--ScoopExtension.activity_seconds=0.5"]
 """
 
@@ -65,6 +66,7 @@ class Hub:
                 hub_port=hub_port,
                 proxy_port=proxy_port,
                 users=users,
+                seconds=int(START_SECONDS),
                 environment={**environment, leaks.MARK: leaks.SESSION},
             )
         )

@@ -97,6 +97,22 @@ def test_a_parent_is_not_there_while_it_waits(new_pool: PoolFactory) -> None:
     assert total({"w0": lane}, "nap")[1] == 4
 
 
+def call_once(seconds: float) -> tuple[float, float]:
+    future = futures.submit(nap, seconds)
+    error = future.exception()
+    return (0.0, 0.0) if error else future.result()
+
+
+@pytest.mark.parametrize(("seconds", "failed"), [(0.05, 0), (-0.05, 1)])
+def test_a_single_task_that_a_task_calls_has_its_own_span(new_pool: PoolFactory, seconds: float, failed: int) -> None:
+    pool = new_pool(1)
+    ran = futures.submit(call_once, seconds).result(20)
+    [lane] = lanes(pool).values()
+    assert [span[3:] for span in lane if span[0] == "nap"] == [(1, failed)]
+    assert failed or covers(lane, "nap", ran)
+    assert pool.client.picture()["pool"]["strange"] == 0
+
+
 def waiting(folder: Path) -> Any:
     """Waits for a task on another worker, while there is nothing else to do; when it did something itself."""
     ran = nap(0.05)

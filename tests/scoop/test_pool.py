@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import stat
 import sys
@@ -25,6 +26,7 @@ from scoop_core.client import Client
 from scoop_core.current import current
 from scoop_core.files import read_connection
 from scoop_core.hosts import cpus, default_workers
+from scoop_core.processes import is_alive
 from scoop_core.threads import VARIABLES
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
@@ -244,6 +246,31 @@ def test_nothing_is_lost_and_nothing_runs_twice_while_the_size_changes(new_pool:
     assert [future.result() for future in single] == list(range(100, 150))
     assert sorted(int(path.name.split("-")[0]) for path in tmp_path.iterdir()) == list(range(150))
     eventually(lambda: at_rest(pool, 1))
+
+
+def slow_count(folder: Path, number: int) -> None:
+    count(folder, number)
+    time.sleep(0.5)
+
+
+def test_the_last_outcome_of_a_worker_that_retires_is_heard_before_its_end(
+    new_pool: PoolFactory, tmp_path: Path
+) -> None:
+    pool = new_pool(2)
+    pending = [futures.submit(slow_count, tmp_path, number) for number in range(2)]
+    eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    before = pids(pool)
+    broker = pool.client.picture()["pool"]["pid"]
+    pool.client.link.send(m.Scale(1))
+    pool.client.picture()  # the broker has told one of them
+    os.kill(broker, signal.SIGSTOP)
+    try:  # both come to it at once
+        eventually(lambda: not all(map(is_alive, before)))
+        time.sleep(0.2)  # nothing tells when the agent has passed it on
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    assert [future.result() for future in pending] == [None, None]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_workers_that_retire_finish_what_waits_on_them(new_pool: PoolFactory, tmp_path: Path) -> None:

@@ -103,6 +103,26 @@ def test_what_cannot_come_back_is_told_too(pool: Pool) -> None:
     assert future.replay().acquire()
 
 
+class Nameless:
+    def __repr__(self) -> str:
+        return "\udc80"
+
+
+def tell(value: Any) -> None:
+    print("said \udc80")
+    raise OSError(f"no file '\udc80', {value!r}")
+
+
+def test_text_that_is_no_unicode_hurts_nobody(pool: Pool) -> None:
+    """Python gives such names to files whose bytes are none."""
+    pids = {row["pid"] for row in pool.workers}
+    with pytest.raises(OSError, match="no file"):
+        futures.submit(tell, Nameless()).result()
+    [told] = failures(pool, "tell")
+    assert (told["arguments"], told["output"]) == ("\\udc80", "said \\udc80\n")
+    assert {row["pid"] for row in pool.workers} == pids
+
+
 # ---- replaying -------------------------------------------------------------------------------------------------
 
 

@@ -281,3 +281,19 @@ def test_tasks_for_one_worker_are_not_asked_back() -> None:
     stage.submit(1, worker="w1")
     stage.say("w0", m.Idle(0))
     assert sent(stage.sent, m.Share) == []
+
+
+# ---- what is sent ------------------------------------------------------------------------------------------------
+
+
+def test_the_tree_tells_how_much_was_sent_and_what_lies_in_shared_memory_counts_for_each_use() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=10.0)  # a task a piece
+    header = m.Spec(b"f", "f", "r0", 1, 1, 0)
+    chunk = m.Parcel(b"x" * 100, (m.Segment("array", 4000), None))
+    stage.state.handle("r0", m.Open(1, header, m.Parcel(b"function")), [], 0.0)
+    stage._keep(stage.state.handle("r0", m.Extend(1, 0, 4, "column", chunk), [b"y" * 50], 0.0))
+    first = 8 + 100 + 50 + 1000
+    assert stage.state.picture(0.0)["groups"][0]["sent"] == 2 * first
+    stage.done("w0", 1, each=10.0)
+    assert stage.state.picture(0.0)["groups"][0]["sent"] == 3 * first - 8, "it has the function"

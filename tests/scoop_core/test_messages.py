@@ -48,6 +48,14 @@ def test_every_message_arrives_as_it_was_sent(kind: type[m.Header], data: st.Dat
     assert arrived == message
 
 
+def test_text_that_cannot_be_encoded_is_written_out() -> None:
+    told = m.Mishap("w0-1", "r", 1, 2, 3, "f", "\udc80", "error \udcff", "ä", "", call=b"\xff\x00")
+    arrived = m.decode(m.encode_any(told))
+    assert arrived == msgspec.structs.replace(told, line="\\udc80", error="error \\udcff")
+    answer = m.decode(m.encode_any(m.Answer(1, {"\ud800": ["\ud800", 1, b"\xff", None]})))
+    assert answer == m.Answer(1, {"\\ud800": ["\\ud800", 1, b"\xff", None]})
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60))
 def test_of_garbage_nothing_but_a_bad_message_comes(data: bytes) -> None:

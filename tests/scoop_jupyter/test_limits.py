@@ -8,14 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jupyter_core.paths import jupyter_config_path
 
 import scoop
 from scoop import futures
+from scoop.allowed import places
 from scoop.arguments import parse
 from scoop_core.config import Cap
 from scoop_core.errors import BadLimits, OverLimit
 from scoop_core.hosts import default_workers
-from scoop_jupyter.limits import Allowance, read_limits, within_limits
+from scoop_jupyter.allowance import Allowance, within_limits
+from scoop_jupyter.limits import read_limits
 from tests.conftest import PoolFactory
 from tests.scoop_jupyter.kernel import Kernel
 
@@ -31,7 +34,12 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for folder in found:
         folder.mkdir()
     monkeypatch.setattr("scoop_jupyter.limits.jupyter_config_path", lambda: list(map(str, found)))
+    monkeypatch.setattr("scoop.allowed.places", lambda: found)
     monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    # Pools of other tests, such as that of a kernel which several use, count for others.
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
     return list(map(str, found))
 
 
@@ -59,6 +67,18 @@ def test_what_a_file_may_say(write: Writer) -> None:
     Path(file).unlink()
     file = write(json.dumps({"Limits": {"max_workers": 3, "max_memory": 1000}}), name="scoop_config.json")
     assert read_limits() == (Cap(3, file), None, Cap(1000, file), None)
+
+
+def test_jupyter_looks_nowhere_else_than_we_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for settings in (
+        {},
+        {"JUPYTER_CONFIG_DIR": str(tmp_path)},
+        {"JUPYTER_CONFIG_PATH": f"{tmp_path}/a:{tmp_path}/b"},
+    ):
+        with monkeypatch.context() as changed:
+            for name, value in settings.items():
+                changed.setenv(name, value)
+            assert set(map(Path, jupyter_config_path())) <= set(places())
 
 
 def test_what_is_different_for_some_users(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +143,7 @@ def test_a_pool_has_no_more_workers_than_it_may(write: Writer, new_pool: PoolFac
 
 
 def test_who_does_not_say_a_number_gets_what_is_allowed(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scoop_jupyter.limits.default_workers", lambda memory: 6)
+    monkeypatch.setattr("scoop_jupyter.allowance.default_workers", lambda memory: 6)
     for text, n in [("max_workers = 4", 4), ("max_workers = 8", 6), ("default_workers = 5", 5), ("max_pools = 1", 6)]:
         write(f"c.Limits.{text}")
         assert within_limits(None, None, read_limits())[0] == n
@@ -153,7 +173,7 @@ def test_a_worker_has_no_more_memory_than_allowed(write: Writer) -> None:
     allowed = read_limits()
     assert within_limits(1, None, allowed)[1] == 2**30
     assert within_limits(1, "500MB", allowed)[1] == 500_000_000
-    complaint = f"^2.0 GiB are too much memory for a worker: {re.escape(file)} allows 1.0 GiB.$"
+    complaint = f"^2048 MiB are too much memory for a worker: {re.escape(file)} allows 1024 MiB.$"
     with pytest.raises(OverLimit, match=complaint):
         scoop.start(1, memory_limit="2GiB")
 

@@ -100,6 +100,15 @@ def test_each_runs_on_every_worker(kernel: Kernel) -> None:
     assert kernel.run(seen).check().result == "[True]"
 
 
+def test_workers_do_without_ipython(new_kernel: Callable[..., Kernel]) -> None:
+    kernel = new_kernel()
+    kernel.run("%scoop start -n 1\nfrom scoop import futures").check()
+    kernel.run("%scoop each x = 1").check()
+    kernel.run("%%scoop --profile --quiet\nfutures.submit(lambda: display(1)).result()").check()
+    said = kernel.run("%scoop each import sys; {'IPython', 'matplotlib'} & set(sys.modules)").check().text()
+    assert said == "[w0]\nset()\n"
+
+
 def test_each_with_a_cell(kernel: Kernel) -> None:
     kernel.run("%%scoop each\ndef set_up():\n    return 'set up'\n\ntools = [set_up()]").check()
     assert kernel.run("%scoop each print(tools)").check().text().endswith("\n['set up']\n")
@@ -122,6 +131,13 @@ def test_functions_of_the_notebook_see_what_each_has_set(kernel: Kernel) -> None
     kernel.run("del who\n").check()
     kernel.run("%scoop each del who, max").check()
     assert kernel.run("futures.submit(mine, 1).exception()").check().result.startswith("NameError")
+
+
+def test_braces_are_values_of_the_notebook_but_in_statements(kernel: Kernel) -> None:
+    kernel.run("count = 3").check()
+    assert kernel.run("%scoop scale {count - 1}").check().text() == "2 workers\n"
+    assert kernel.run("%%scoop -n {count - 1} --quiet\n{count}").check().result == "{3}"
+    assert kernel.run("%scoop each {'a': 1}['a']").check().text().endswith("\n1\n")
 
 
 def test_each_shows_the_value_of_a_last_expression(kernel: Kernel) -> None:

@@ -178,6 +178,9 @@ def test_sync(kernel: Kernel, folder: Path, name: str) -> None:
     assert (cell.result, cell.text()) == ("('old', 'old')", "")
     assert kernel.run("%scoop sync").check().text() == f"Reloaded: {name}\n"
     assert kernel.run(use).check().result == "('new', 'new')"
+    write(folder / f"{name}.py", "def f(x:\n")
+    cell = kernel.run("%scoop sync").check()
+    assert cell.text() == "" and "its new code fails" in cell.text("stderr")
     assert kernel.run("%scoop sync on").check().text() == "Edited modules are reloaded before each cell.\n"
     write(folder / f"{name}.py", "def f(x):\n    return 'newer'\n")
     assert kernel.run(use).check().result == "('newer', 'newer')"
@@ -197,12 +200,14 @@ def test_before_there_is_a_pool(new_kernel: Callable[..., Kernel]) -> None:
     ).check().result == ("('new', 'new')")
 
 
-def test_together_with_autoreload(new_kernel: Callable[..., Kernel]) -> None:
+@pytest.mark.parametrize("mode", [1, 2])
+def test_together_with_autoreload(new_kernel: Callable[..., Kernel], mode: int) -> None:
+    """Which does nothing for a module that it was not told of, in mode 1."""
     kernel = new_kernel()
     folder = Path(kernel.run("import os\nos.getcwd()").check().result.strip("'"))  # type: ignore[union-attr]
     write(folder / "auto.py", "def f(x):\n    return 'old'\n")
     kernel.run(
-        "%load_ext autoreload\n%autoreload 2\n%scoop start -n 1\nfrom scoop import futures\nimport auto"
+        f"%load_ext autoreload\n%autoreload {mode}\n%scoop start -n 1\nfrom scoop import futures\nimport auto"
     ).check()
     use = "auto.f(0), futures.submit(auto.f, 0).result()"
     assert kernel.run(use).check().result == "('old', 'old')"

@@ -121,6 +121,16 @@ def test_lines_that_come_in_parts_stay_whole(kernel: Kernel) -> None:
     assert sorted(line.split("] ")[1] for line in cell.text().splitlines()) == ["0 and", "0 last", "1 and", "1 last"]
 
 
+def test_prints_with_a_pool_that_the_notebook_has_started_itself(new_kernel: Callable[[], Kernel]) -> None:
+    kernel = new_kernel()
+    kernel.run("import scoop\nfrom scoop import futures\npool = scoop.start(1)").check()
+    first = kernel.run("import time\nlate = lambda: (time.sleep(0.3), display(1), print('said'))").check()
+    first = kernel.run("pending = futures.submit(late)").check()
+    kernel.run("pending.result()").check()
+    assert first.text() == "[w0] said\n" and first.displays == [{"text/plain": "1"}]
+    kernel.run("pool.stop()").check()
+
+
 def test_what_a_process_of_a_task_prints(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop --quiet\nlist(futures.map(os.system, ['echo from a process']))").check()
     kernel.until(lambda: everywhere(kernel, "from a process\n"))

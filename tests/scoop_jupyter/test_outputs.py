@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -97,6 +100,19 @@ def test_displays_that_are_too_large_or_broken(kernel: Kernel) -> None:
     assert cell.displays == [{"text/plain": "large (too large to be shown: 20 MB)"}]
     cell = kernel.run("futures.submit(lambda: display(Broken())).result()").check()
     assert cell.displays[0].keys() == {"text/plain"} and "ZeroDivisionError" in cell.text("stderr")
+
+
+def test_displays_in_a_pool_that_the_server_has_started(new_kernel: Callable[..., Kernel]) -> None:
+    kernel = new_kernel()
+    command = [sys.executable, "-m", "scoop_jupyter.server.keeper"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as keeper:
+        assert keeper.stdin is not None and keeper.stdout is not None
+        print('{"n": 1, "name": "kept"}', file=keeper.stdin, flush=True)
+        assert "kept" in keeper.stdout.readline()
+        kernel.run("%scoop connect kept\nfrom scoop import futures").check()
+        cell = kernel.run("futures.submit(lambda: display('here')).result()").check()
+        assert cell.displays == [{"text/plain": "'here'"}]
+        kernel.run("%scoop stop").check()
 
 
 # ---- warnings and log records --------------------------------------------------------------------------------------

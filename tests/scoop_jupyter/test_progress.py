@@ -91,7 +91,7 @@ def test_a_program_in_a_terminal(here: Path) -> None:
         child.close()
     assert child.exitstatus == 0
     assert lines[:3] == ["begun", "so far 435", "total 20"]
-    assert re.fullmatch(r"50 tasks in .* on 2 workers", lines[3])
+    assert re.fullmatch(r"50 tasks in .* on 2 workers.*", lines[3])
     assert lines[4:] == [""]
 
 
@@ -103,7 +103,7 @@ def test_a_program_alone_and_one_that_fails(here: Path) -> None:
         child.close()
     assert child.exitstatus == 1
     assert lines[:2] == ["begun", "so far 435"]
-    assert re.fullmatch(r"50 tasks in .* on 1 worker", lines[2])
+    assert re.fullmatch(r"50 tasks in .* on 1 worker\b.*", lines[2])
     assert lines[-2] == "ValueError: no luck"
 
 
@@ -113,7 +113,7 @@ def test_what_is_no_terminal(here: Path) -> None:
     assert (done.stdout, done.stderr) == ("begun\nso far 435\ntotal 20\n", "")
     done = run("-m", "scoop", "-n", "2", "--progress=always", "program.py", "gate", cwd=here)
     assert done.stdout == "begun\nso far 435\ntotal 20\n"
-    assert re.fullmatch(r"50 tasks in .* on 2 workers\n", done.stderr)
+    assert re.fullmatch(r"50 tasks in .* on 2 workers.*\n", done.stderr)
 
 
 def test_ipython_in_a_terminal(here: Path) -> None:
@@ -130,6 +130,7 @@ def task(x):
     return 1
 get_ipython().run_cell_magic("scoop", "", "print('first')\\nprint('total', sum(futures.map(task, range(20))))")
 get_ipython().run_cell_magic("scoop", "--quiet", "print('quiet', sum(futures.map(task, range(4))))")
+get_ipython().run_cell_magic("scoop", "--quiet --profile", "list(futures.map(task, range(5)));")
 print('over')
 """)
     with terminal("-m", "IPython", "--simple-prompt", "--no-banner", "cells.ipy", folder=here) as child:
@@ -140,10 +141,11 @@ print('over')
         lines = screen(before + child.before)
     assert lines[0] == "Pool 'plain': 2 workers"
     assert lines[1] == "first"
-    assert re.fullmatch(r"\[w\d\] from a task", lines[2])
+    assert re.fullmatch(r"\[w\d+\] from a task", lines[2])
     assert lines[3] == "total 20"
-    assert re.fullmatch(r"20 tasks in .* on 2 workers", lines[4])
-    assert lines[5:7] == ["quiet 4", "over"]
+    assert re.fullmatch(r"20 tasks in .* on 2 workers.*", lines[4])
+    assert lines[5] == "quiet 4" and lines[6].startswith("Profile: ") and lines.index("over") > 8
+    assert any(re.fullmatch(r" +[\d.]+ \S+ +[\d.]+ \S+ +5  task \(.*\)", line) for line in lines[7:])
 
 
 @pytest.mark.parametrize("width", [20, 79, 200])
