@@ -84,7 +84,7 @@ $(NODE_MODULES): labextension/package.json labextension/package-lock.json | $(SY
 	npm --prefix labextension ci --loglevel=error
 	@touch $@
 
-$(FRONTEND): $(NODE_MODULES) labextension/tsconfig.json $(shell find labextension/src labextension/style -type f)
+$(FRONTEND): $(NODE_MODULES) labextension/tsconfig.json $(shell find labextension/src labextension/style labextension/schema -type f)
 	npm --prefix labextension run --silent build
 	@touch $@
 

@@ -59,9 +59,9 @@ def take(folder: Path) -> bytes:
         notebook.start(2)
         notebook.select(3)
         panel = notebook.cell(2).locator(".scoop-panel")
-        panel.locator(".scoop-share").filter(has_text=re.compile(r"\d")).wait_for()
+        panel.locator(".scoop-counts .scoop-share").filter(has_text=re.compile(r"\d")).wait_for()
         page.wait_for_function(
-            "share => parseInt(document.querySelector('.scoop-panel .scoop-share').textContent) >= share", arg=SHARE
+            "share => parseInt(document.querySelector('.scoop-counts .scoop-share').textContent) >= share", arg=SHARE
         )
         picture = page.screenshot(clip=_area(notebook), animations="disabled")
         if not notebook.is_running(2):

@@ -82,7 +82,7 @@ def while_it_blocks(notebook: NotebookPage, folder: Path, theme: str) -> None:
     assert notebook.is_running(2)
     surface = page.evaluate("getComputedStyle(document.querySelector('.scoop-panel')).backgroundColor")
     assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(33, 33, 33)"}[theme]
-    save(panel, folder / "running.png")
+    save(page, folder / "running.png")
 
     notebook.await_end(2)
     look_at_the_end(notebook)

@@ -603,36 +603,48 @@ def test_the_timeline_as_a_file(page: Page, form: str, begins: bytes) -> None:
 # --- How long it takes --------------------------------------------------------------------------------------
 
 
-def frame_times(page: Page, action: str) -> list[float]:
-    """Milliseconds of script, style and layout for each of thirty frames that draw what `action` has changed."""
-    script = """async (action) => {
+FRAMES = 40
+
+
+def frame_cost(page: Page, action: str) -> float:
+    """Milliseconds of CPU for script, style and layout of a frame, in the mean of some; `action` is done in each."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # whatever else the machine does
+
+    def spent() -> float:
+        metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+        return float(sum(metrics[f"{kind}Duration"] for kind in ("Script", "Layout", "RecalcStyle")))
+
+    script = """async ([action, frames]) => {
         const act = new Function('i', action);
-        const times = [];
-        for (let i = 0; i < 30; i++) {
+        for (let i = 0; i < frames; i++) {
             await new Promise(requestAnimationFrame);
             act(i);
-            const began = await new Promise(requestAnimationFrame);  // behind what the panel has scheduled
-            document.body.offsetHeight;
-            times.push(performance.now() - began);
         }
-        return times;
+        await new Promise(requestAnimationFrame);
+        await new Promise(requestAnimationFrame);
     }"""
-    times: list[float] = page.evaluate(script, action)
-    return sorted(times)
+    before = spent()
+    page.evaluate(script, [action, FRAMES])
+    cost = (spent() - before) * 1e3 / FRAMES
+    session.detach()
+    return cost
 
 
 @pytest.mark.parametrize("groups", [100, 10_000])
-def test_the_time_of_a_frame(page: Page, groups: int) -> None:
+def test_the_cost_of_a_frame(page: Page, groups: int) -> None:
     start(page, samples.many(groups))
     page.evaluate("run => { window.run = run; }", samples.many(groups))
+    scroll = "document.querySelector('.scoop-tasks .scoop-scroll').scrollTop = "
     actions = {
-        "update": "run.groups[i].done += 1; run.time += 0.1; show({ ...run });",
-        "scroll": "document.querySelector('.scoop-tasks .scoop-scroll').scrollTop = i * 7000 % 200_000;",
+        "a snapshot": "run.groups[i].done += 1; run.time += 0.1; show({ ...run });",
+        "a turn of the wheel": f"{scroll} i * 120;",
+        "a jump": f"{scroll} (i * 7000) % 200_000;",
     }
     for name, action in actions.items():
-        times = frame_times(page, action)
-        print(f"{groups} groups, {name}: median {times[15]:.1f} ms, worst {times[-1]:.1f} ms")
-        assert times[15] < 200
+        cost = frame_cost(page, action)
+        print(f"{groups} groups, {name}: {cost:.1f} ms")
+        assert cost < 50.0  # 16 ms are what a fluid frame has; twice to thrice is a slow machine
     assert page.locator("tr").count() < 60
 
 

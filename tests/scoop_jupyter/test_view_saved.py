@@ -2,9 +2,11 @@
 
 import json
 
+import nbconvert
+import nbformat
 import pytest
 
-from scoop_jupyter.view import Timeline, coarse, saved
+from scoop_jupyter.view import RUN_MIME, Timeline, coarse, render_html, render_text, saved
 from tests.scoop_jupyter import samples
 
 
@@ -56,3 +58,13 @@ def test_the_hint_is_kept() -> None:
     )
     assert saved(slow, None)["snapshot"]["hint"].startswith("94 % of the time")
     assert "hint" not in saved(samples.finished(), None)["snapshot"]
+
+
+def test_exporters_of_notebooks_take_the_html() -> None:
+    run = samples.failed()
+    data = {RUN_MIME: saved(run, samples.timeline()), "text/html": render_html(run), "text/plain": render_text(run)}
+    output = nbformat.v4.new_output("display_data", data=data)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%%scoop", outputs=[output])])
+    nbformat.validate(notebook)
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert "Finished with failures" in page and "ZeroDivisionError" in page and RUN_MIME not in page

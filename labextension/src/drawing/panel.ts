@@ -28,8 +28,6 @@ export interface PanelOptions extends TreeOptions {
    * @returns what to tell the user, if it may take a while until something comes of it.
    */
   send?: ((action: Action) => string | undefined) | undefined;
-  /** What is shown at first; "tasks" if left out. */
-  view?: "tasks" | "timeline";
   /** Whether there will be a timeline; if left out, there is one if `send` can ask for it. */
   timeline?: boolean;
 }
@@ -45,7 +43,7 @@ export interface Panel {
 
 /** Draw a panel at the end of `el`. */
 export function createPanel(el: Element, options: PanelOptions = {}): Panel {
-  const { send, replay, view = "tasks", timeline: timed = send !== undefined } = options;
+  const { send, replay, timeline: timed = send !== undefined } = options;
   const header = createHeader(() => fold(!folded()), send && (() => act({ action: "stop" })));
   const hint = make("p", "scoop-hint");
   const counts = createCounts();
@@ -54,7 +52,7 @@ export function createPanel(el: Element, options: PanelOptions = {}): Panel {
   const tree = createTree({ replay });
   const timeline = createTimeline();
   const panes = [make("div", "", {}, [tree.node]), make("div", "", {}, [timeline.node])];
-  const tabs = createTabs(["Tasks", "Timeline"], panes, view === "timeline" ? 1 : 0, redraw);
+  const tabs = createTabs(["Tasks", "Timeline"], panes, redraw);
   const body = make("div", "scoop-body", {}, [counts.node, note, workers.node, tabs.node, ...panes]);
   // One sentence for screen readers at each turn of the run; the numbers themselves would never stop talking.
   const news = make("span", "scoop-unseen", { role: "status" });

@@ -7,10 +7,9 @@ export interface Tabs {
   chosen(): number;
 }
 
-/** Make tabs for `panes`, and show the one at index `chosen`. */
-export function createTabs(
-  names: readonly string[], panes: readonly HTMLElement[], chosen: number, onChoose: () => void,
-): Tabs {
+/** Make tabs for `panes`, and show the first pane. */
+export function createTabs(names: readonly string[], panes: readonly HTMLElement[], onChoose: () => void): Tabs {
+  let chosen = 0;
   const prefix = `scoop-view-${Math.random().toString(36).slice(2)}`; // ids must differ on a page
   const tabs = names.map((name, i) => {
     const tab = make("button", "scoop-view", {
