@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from jupyter_core.utils import ensure_async
@@ -19,6 +19,7 @@ from scoop_core.errors import NoSuchPool
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
 from scoop_jupyter.server.visit import Visit
+from scoop_jupyter.view import Snapshot, hint
 
 #: How often the list of pools is made anew, in seconds.
 LIST_SECONDS = 1.0
@@ -108,6 +109,8 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             return
 
         def show(picture: dict[str, Any]) -> None:
+            if picture["ended"] is not None:
+                picture["hint"] = hint(cast(Snapshot, picture))
             self._tell(name, {"type": "snapshot", "pool": name, "snapshot": picture})
 
         if self.ws_connection is not None and name not in self._watched:
