@@ -173,9 +173,10 @@ class MapJob(OwnedJob):
         self.put(batch)
 
     def put(self, batch: Batch) -> None:
-        """Outcomes are here."""
-        self.batches[batch.lo] = batch
-        self.arrived.append(batch.lo)
+        """Outcomes are here; none, if all of a lot was cut off as it began. Those of its tasks may be here before."""
+        if batch.lo < batch.hi:
+            self.batches[batch.lo] = batch
+            self.arrived.append(batch.lo)
         if self.waker is not None:
             self.waker()
 

@@ -60,3 +60,16 @@ def test_a_map_is_closed_when_all_is_over_and_not_before(seed: int) -> None:
         assert home.closed == []
         job.complete()
     assert home.closed == [job]
+
+
+def test_a_lot_that_was_cut_off_whole_takes_nobodys_place() -> None:
+    """Its only task may have come back from elsewhere before this worker says that it has done nothing."""
+    job = KeptMap(cast(Owner, Home()), abs, GroupCount(None, "abs", "r0", 1), Options())
+    job.sent = 2
+    woken: list[int] = []
+    job.waker = lambda: woken.append(len(job.batches))
+    job.put(Batch.local(0, [7], {}))
+    job.deliver(Batch.local(1, [8], {}))
+    job.put(Batch.local(1, [], {}))
+    assert {lo: list(batch) for lo, batch in job.batches.items()} == {0: [7], 1: [8]}
+    assert list(job.arrived) == [0, 1] and woken == [1, 2, 2]
