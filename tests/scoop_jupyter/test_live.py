@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -118,14 +119,15 @@ def test_its_button_cancels_all_of_its_run(kernel: Kernel, tmp_path: Path) -> No
 
 def test_its_buttons_cancel_a_task_and_replace_a_worker(kernel: Kernel, tmp_path: Path) -> None:
     cell, gate = held(kernel, tmp_path)
-    kernel.press(cell, {"action": "cancel-task", "worker": "w0"})
+    names = '[w["name"] for w in __import__("scoop_core.current").current.current.engine.picture()["workers"]]'
+    one, other = ast.literal_eval(str(kernel.run(names).check().result))
+    kernel.press(cell, {"action": "cancel-task", "worker": one})
     cancelled = "[future.cancelled() for future in pending].count(True)"
     kernel.until(lambda: kernel.run(cancelled).check().result == "1")
-    kernel.press(cell, {"action": "restart-worker", "worker": "w1"})
-    names = '[w["name"] for w in __import__("scoop_core.current").current.current.engine.picture()["workers"]]'
-    kernel.until(lambda: "w1" not in str(kernel.run(names).check().result), 20.0)
+    kernel.press(cell, {"action": "restart-worker", "worker": other})
+    kernel.until(lambda: other not in str(kernel.run(names).check().result), 20.0)
     # Of a worker that is not there, and of words that mean nothing, nothing comes.
-    kernel.press(cell, {"action": "restart-worker", "worker": "w1"})
+    kernel.press(cell, {"action": "restart-worker", "worker": other})
     kernel.press(cell, {"action": "dance"})
     gate.touch()
     kernel.until(lambda: WIDGET not in the_panel(cell))
