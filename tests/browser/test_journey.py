@@ -39,17 +39,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> Itera
         yield lab
 
 
-def test_from_an_empty_page_to_a_failed_task_that_runs_again(lab: Lab, page: Page, tmp_path: Path) -> None:
+def test_from_an_empty_page_to_a_failed_task_that_runs_again(lab: Lab, page: Page) -> None:
     lab.write("analysis.ipynb", [DEFINE, WORK, ENDLESS, FAIL])
     notebook = NotebookPage(page, lab, "analysis.ipynb")
     try:
-        sidebar = start_a_pool(page, tmp_path)
+        sidebar = start_a_pool(page)
         connect(notebook, sidebar)
-        watch_it_work(notebook, sidebar, tmp_path)
-        cancel_from_the_sidebar(notebook, sidebar, tmp_path)
-        come_back_after_a_reload(notebook, tmp_path)
-        run_what_failed_again(notebook, tmp_path)
-        stop_the_pool(page, tmp_path)
+        watch_it_work(notebook, sidebar)
+        come_back_while_a_cell_runs(notebook)
+        cancel_from_the_sidebar(notebook)
+        run_what_failed_again(notebook)
+        stop_the_pool(page)
     finally:
         notebook.shut_down()
 
@@ -58,13 +58,13 @@ def pool(page: Page) -> Locator:
     return page.locator(".scoop-pool[data-pool='walks']")
 
 
-def start_a_pool(page: Page, folder: Path) -> Locator:
+def start_a_pool(page: Page) -> Locator:
     page.get_by_role("tab", name="SCOOP").click()
     expect(page.locator(".scoop-empty")).to_contain_text("No pool runs")
     page.get_by_role("button", name="New pool").click()
     page.get_by_label("Workers").fill("2")
     page.get_by_label("Name", exact=True).fill("walks")
-    save(page, folder / "new-pool.png")
+    save(page, "journey-1-new-pool")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(pool(page)).to_contain_text("2 workers")
     expect(pool(page)).to_contain_text("started here")
@@ -79,7 +79,7 @@ def connect(notebook: NotebookPage, sidebar: Locator) -> None:
     expect(notebook.page.locator(".scoop-status")).to_have_text(re.compile("SCOOP [0-2]/2"))
 
 
-def watch_it_work(notebook: NotebookPage, sidebar: Locator, folder: Path) -> None:
+def watch_it_work(notebook: NotebookPage, sidebar: Locator) -> None:
     """The tab lives while the cell blocks the kernel."""
     page = notebook.page
     sidebar.get_by_role("button", name="Panel").click()
@@ -91,36 +91,38 @@ def watch_it_work(notebook: NotebookPage, sidebar: Locator, folder: Path) -> Non
     expect(tab.locator("tr.scoop-row").filter(has_text="leaf")).to_be_visible()
     seen: set[str] = set()
     eventually(lambda: seen.add(tab.locator(".scoop-legend").first.inner_text()) or len(seen) > 2, 20.0)
-    save(page, folder / "working.png")
+    save(page, "journey-3-working")
     notebook.await_end(2)
     expect(tab.locator("header")).to_contain_text("Finished")
 
 
-def cancel_from_the_sidebar(notebook: NotebookPage, sidebar: Locator, folder: Path) -> None:
-    """No kernel is needed for that: the cell that runs is in its way."""
-    notebook.start(3)
-    expect(sidebar).to_contain_text("8 tasks to do")
-    assert notebook.is_running(3)
-    sidebar.get_by_role("button", name="Cancel").click()
-    notebook.await_end(3)
-    expect(notebook.output(3).last).to_contain_text("CancelledError")
-    save(notebook.page, folder / "cancelled.png")
-
-
-def come_back_after_a_reload(notebook: NotebookPage, folder: Path) -> None:
-    """The tabs are where they were, and live."""
+def come_back_while_a_cell_runs(notebook: NotebookPage) -> None:
+    """The page is loaded anew: the tabs are where they were, and live, though the kernel answers nobody."""
     page = notebook.page
     pool(page).get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Open Task Tree").click()
     expect(page.locator(".scoop-tab[data-kind='tree']")).to_be_visible()
     notebook.front()
+    notebook.start(3)
+    expect(pool(page)).to_contain_text("8 tasks to do")
+    assert notebook.is_running(3)
     notebook.reload(keep_layout=True)
     expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("sleep")
-    expect(pool(page)).to_contain_text("2 workers")
-    save(page, folder / "reloaded.png")
+    expect(pool(page)).to_contain_text("8 tasks to do")
+    save(page, "journey-4-reloaded")
 
 
-def run_what_failed_again(notebook: NotebookPage, folder: Path) -> None:
+def cancel_from_the_sidebar(notebook: NotebookPage) -> None:
+    """No kernel is needed for that: the cell that runs is in its way."""
+    page = notebook.page
+    pool(page).get_by_role("button", name="Cancel").click()
+    expect(pool(page)).not_to_contain_text("to do")
+    expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("0 / 8")
+    expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("8")
+    save(page, "journey-5-cancelled")
+
+
+def run_what_failed_again(notebook: NotebookPage) -> None:
     page = notebook.page
     notebook.front()
     notebook.run(4)
@@ -130,7 +132,7 @@ def run_what_failed_again(notebook: NotebookPage, folder: Path) -> None:
     failures = tree.locator(".scoop-errors")
     expect(failures).to_contain_text("return 1 / (x - 3)")
     expect(failures).to_contain_text("weighing 3")
-    save(page, folder / "failure.png")
+    save(page, "journey-6-failure")
     failures.get_by_role("button", name="Replay here").click()
     replayed = notebook.cell(5)
     expect(replayed).to_contain_text("%scoop debug")
@@ -139,15 +141,15 @@ def run_what_failed_again(notebook: NotebookPage, folder: Path) -> None:
     field.last.fill("x")
     field.last.press("Enter")
     expect(replayed).to_contain_text(re.compile(r"ipdb>\s+x"))
-    save(page, folder / "replayed.png")
+    save(page, "journey-7-replayed")
     expect(replayed).to_contain_text(re.compile(r"ipdb>\s+x\s+3"))
     field.last.fill("q")
     field.last.press("Enter")
     notebook.await_end(5)
 
 
-def stop_the_pool(page: Page, folder: Path) -> None:
+def stop_the_pool(page: Page) -> None:
     pool(page).get_by_role("button", name="Stop").click()
     expect(pool(page)).to_have_count(0)
     expect(page.locator(".scoop-tab-note").first).to_contain_text("This pool has ended")
-    save(page, folder / "stopped.png")
+    save(page, "journey-8-stopped")

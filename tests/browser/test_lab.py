@@ -49,22 +49,22 @@ def done(notebook: NotebookPage, index: int) -> int:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_panel_in_jupyterlab(lab: Lab, page: Page, tmp_path: Path, theme: str) -> None:
+def test_the_panel_in_jupyterlab(lab: Lab, page: Page, theme: str) -> None:
     lab.write(f"{theme}.ipynb", [START, DEFINE, CELL, FAIL, ENDLESS])
     notebook = NotebookPage(page, lab, f"{theme}.ipynb", dark=theme == "dark")
     try:
-        while_it_blocks(notebook, tmp_path, theme)
+        while_it_blocks(notebook, theme)
         if theme == "light":
-            failures_and_the_stop_button(notebook, tmp_path)
+            failures_and_the_stop_button(notebook)
         notebook.reload()
         look_at_the_end(notebook)
         expect(page.get_by_text("Loading widget")).to_have_count(0)
-        save(page, tmp_path / "reloaded.png")
+        save(page, f"lab-{theme}-reloaded")
     finally:
         notebook.shut_down()
 
 
-def while_it_blocks(notebook: NotebookPage, folder: Path, theme: str) -> None:
+def while_it_blocks(notebook: NotebookPage, theme: str) -> None:
     """A cell runs, and its panel moves; then it is over."""
     page = notebook.page
     notebook.run(0)
@@ -82,14 +82,14 @@ def while_it_blocks(notebook: NotebookPage, folder: Path, theme: str) -> None:
     assert notebook.is_running(2)
     surface = page.evaluate("getComputedStyle(document.querySelector('.scoop-panel')).backgroundColor")
     assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(33, 33, 33)"}[theme]
-    save(page, folder / "running.png")
+    save(page, f"lab-{theme}-running")
 
     notebook.await_end(2)
     look_at_the_end(notebook)
-    save(page, folder / "finished.png")
+    save(page, f"lab-{theme}-finished")
 
 
-def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
+def failures_and_the_stop_button(notebook: NotebookPage) -> None:
     """The panel of a failure stays open, with the traceback below; so does that of an interrupted cell."""
     notebook.run(3)
     failed = notebook.output(3)
@@ -105,7 +105,7 @@ def failures_and_the_stop_button(notebook: NotebookPage, folder: Path) -> None:
     print(f"stopped {time.monotonic() - pressed:.2f} s after the click")
     expect(notebook.output(4).first).to_contain_text("Cancelled")
     expect(notebook.output(4).last).to_contain_text("KeyboardInterrupt")
-    save(notebook.page, folder / "all.png")
+    save(notebook.page, "lab-failures")
 
 
 def look_at_the_end(notebook: NotebookPage) -> None:
@@ -131,7 +131,7 @@ def look_at_the_end(notebook: NotebookPage) -> None:
     expect(left).to_have_attribute("data-folded", "true")
 
 
-def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page, tmp_path: Path) -> None:
+def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page) -> None:
     """The kernel hears nothing meanwhile: what the panel asks goes by the server to the pool."""
     start = "%load_ext scoop\n%scoop start -n 2\nimport time"
     sleeps = "%%scoop\nfutures.wait([futures.submit(time.sleep, 60) for _ in range(2)])\nprint('over')"
@@ -164,6 +164,6 @@ def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page, tmp_
         endless.get_by_role("button", name="Cancel all").click()
         notebook.await_end(last)
         expect(endless.locator("header")).to_contain_text("Cancelled")
-        save(page, tmp_path / "buttons.png")
+        save(page, "lab-buttons")
     finally:
         notebook.shut_down()

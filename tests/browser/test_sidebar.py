@@ -34,7 +34,7 @@ def notebook(lab: Lab, page: Page) -> Iterator[NotebookPage]:
     notebook.shut_down()
 
 
-def test_the_pool_of_a_notebook(notebook: NotebookPage, lab: Lab, tmp_path: Path) -> None:
+def test_the_pool_of_a_notebook(notebook: NotebookPage, lab: Lab) -> None:
     page = notebook.page
     pool = page.locator(".scoop-pool[data-pool='own']")
     expect(pool).to_contain_text("own.ipynb")
@@ -59,7 +59,7 @@ def test_the_pool_of_a_notebook(notebook: NotebookPage, lab: Lab, tmp_path: Path
     page.mouse.down()
     page.mouse.move(box["x"] + 60, box["y"] + 60, steps=5)
     page.mouse.move(cell["x"] + 200, cell["y"] + cell["height"] / 2, steps=10)
-    save(page, tmp_path / "dragged.png")
+    save(page, "sidebar-dragged")
     page.mouse.up()
     expect(notebook.page.locator(".jp-Notebook .jp-Cell").filter(has_text="%scoop connect own")).to_have_count(1)
 
@@ -96,8 +96,8 @@ def test_settings_and_refusals(notebook: NotebookPage) -> None:
     )
     page.reload()
     page.wait_for_selector("body[data-scoop-theme='dark']", state="attached")
-    # A click on its tab would close it, if the page has come back with it.
-    page.evaluate("jupyterapp.commands.execute('scoop:show')")
+    # A click on its tab would close it, if the page comes back with it.
+    page.evaluate("jupyterapp.restored.then(() => jupyterapp.commands.execute('scoop:show'))")
     page.get_by_role("button", name="New pool").click()
     expect(page.get_by_label("Workers")).to_have_value("7")
     page.get_by_label("Workers").fill("1")

@@ -101,16 +101,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.browser
 @pytest.mark.timeout(300)
-def test_a_frontend_takes_it(lab: Lab, page: Page, tmp_path: Path) -> None:
+def test_a_frontend_takes_it(lab: Lab, page: Page) -> None:
     served = Served(lab)
     status, answer = served.ask("POST", "scoop/pools", {"n": 1, "name": "here"})
     assert status == 201, answer
     lab.write("some.ipynb", ["1 + 1"])
     page.goto(f"{lab.url}{'notebooks' if lab.module == 'notebook' else 'lab/tree'}/some.ipynb?token={lab.token}")
     page.wait_for_function("window.jupyterapp?.isPluginActivated('scoop-jupyter:sidebar')")
-    page.evaluate("jupyterapp.commands.execute('scoop:show')")
+    page.evaluate("jupyterapp.restored.then(() => jupyterapp.commands.execute('scoop:show'))")
     expect(page.locator(".scoop-pool[data-pool='here']")).to_contain_text("1 worker")
     page.evaluate("jupyterapp.commands.execute('scoop:open-panel', { pool: 'here' })")
     expect(page.locator(".scoop-tab .scoop-panel")).to_contain_text("Waiting for tasks")
-    save(page, tmp_path / "frontend.png")
+    save(page, f"frontend-{lab.module}")
     assert served.ask("DELETE", "scoop/pools/here")[0] == 204
