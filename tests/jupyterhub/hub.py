@@ -12,7 +12,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,14 @@ c.Spawner.cpu_limit = 1
 c.Spawner.start_timeout = c.Spawner.http_timeout = {seconds}
 c.Spawner.args += ["--ScoopExtension.activity_seconds=0.5"]
 """
+
+
+def is_proxy(process: psutil.Process) -> bool:
+    """Whether a process is the hub's proxy, and still there."""
+    try:
+        return any("configurable-http-proxy" in word for word in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Hub:
@@ -97,14 +105,22 @@ class Hub:
 
     def close(self) -> None:
         """End it, with its proxy and all servers."""
+        try:
+            started = psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            started = []
         self._process.terminate()
         try:
             self._process.wait(20)
+            # The hub ends what it has started. Where `node` is a script that starts the real one, that one goes on.
+            left = [process for process in started if is_proxy(process)]
         except subprocess.TimeoutExpired:
-            for process in psutil.Process(self._process.pid).children(recursive=True):
-                process.kill()
+            left = started
             self._process.kill()
             self._process.wait()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def __enter__(self) -> Hub:
         return self
