@@ -7,9 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scoop_jupyter.allowance import Allowance
-
-FILES = ("scoop_config.py", "scoop_config.json")
+from scoop_jupyter.allowance import FILES, Allowance
 
 
 def allowed() -> Allowance:

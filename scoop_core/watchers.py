@@ -45,4 +45,6 @@ class Watchers:
 
     def _time(self, peer: str, number: int, version: int) -> float:
         seen, last = self._seen.get((peer, number), (-1, 0.0))
-        return last + (PICTURE_SECONDS if seen != version else QUIET_SECONDS)
+        # A brief one is for lists, which nobody reads ten times a second.
+        often = seen != version and not self._waiting[peer, number].brief
+        return last + (PICTURE_SECONDS if often else QUIET_SECONDS)

@@ -10,6 +10,9 @@ from scoop_core.files import running_pools
 from scoop_core.hosts import WORKER_MEMORY, default_workers
 from scoop_core.memory import parse_size
 
+#: Configuration files that say so.
+FILES = ("scoop_config.py", "scoop_config.json")
+
 
 class Allowance(NamedTuple):
     """What all files together allow one user; None where none of them says anything.

@@ -19,9 +19,9 @@ from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 from scoop_core.config import Cap
 from scoop_core.errors import BadLimits
 from scoop_core.memory import parse_size
-from scoop_jupyter.allowance import Allowance
+from scoop_jupyter.allowance import FILES, Allowance
 
-LOADERS = {"scoop_config.py": PyFileConfigLoader, "scoop_config.json": JSONFileConfigLoader}
+LOADERS = dict(zip(FILES, (PyFileConfigLoader, JSONFileConfigLoader), strict=True))
 
 
 class Size(TraitType[int | None, int | str | None]):

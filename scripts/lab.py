@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -55,6 +56,20 @@ def launch(playwright: Playwright) -> Browser:
     if path is None:
         raise FileNotFoundError("there is no Chromium on PATH: `make browser` installs one")
     return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> list[psutil.Process]:
+    """Have a process end, or kill it after some time; what it had started, which may be there still."""
+    started: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return started
 
 
 class Lab:
@@ -135,16 +150,7 @@ class Lab:
 
     def close(self) -> None:
         """End it, its kernels and whatever they started."""
-        try:
-            started = psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            started = []
-        self._process.terminate()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        started = end(self._process, END_SECONDS)
         _, alive = psutil.wait_procs(started, END_SECONDS / 2)
         for process in alive:
             process.kill()

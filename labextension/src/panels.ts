@@ -1,12 +1,13 @@
 /** Does what panels below cells ask for, also while their kernel is busy: see `asking.ts`. */
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { showErrorMessage } from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 
 import { ACTION_EVENT, REPLAY_EVENT } from "./asking";
 import type { ActionRequest, ReplayRequest } from "./asking";
+import { act } from "./lab/acting";
+import { complain } from "./lab/dialogs";
 import { runBelow } from "./lab/notebooks";
 import { IPools } from "./lab/tokens";
 
@@ -18,27 +19,25 @@ export const panels: JupyterFrontEndPlugin<void> = {
   activate: (_app: JupyterFrontEnd, pools: IPools, notebooks: INotebookTracker) => {
     document.addEventListener(ACTION_EVENT, (event) => {
       const { detail, target } = event as CustomEvent<ActionRequest>;
-      if (act(pools, notebooks, detail, target as Element)) event.preventDefault();
+      if (attempt(pools, notebooks, detail, target as Element)) event.preventDefault();
     });
     document.addEventListener(REPLAY_EVENT, (event) => {
       const { detail, target } = event as CustomEvent<ReplayRequest>;
       const notebook = notebookOf(notebooks, target as Element);
       if (!notebook) return;
       event.preventDefault();
-      runBelow(notebook, detail.line).catch(tell);
+      runBelow(notebook, detail.line).catch((error: unknown) => complain("SCOOP", error));
     });
   },
 };
 
 /** Do what a panel asks for, if that is possible from here. */
-function act(pools: IPools, notebooks: INotebookTracker, request: ActionRequest, panel: Element): boolean {
+function attempt(pools: IPools, notebooks: INotebookTracker, request: ActionRequest, panel: Element): boolean {
   const { pool, action, showTimeline } = request;
   // The stop button of a run is that of its notebook while the cell runs; else the kernel is free to listen.
   if (action.action === "stop") return interrupt(notebooks, panel);
   if (!pools.rows.some((row) => row.name === pool)) return false;
-  if (action.action === "timeline") pools.timeline(pool).then(showTimeline, () => undefined); // it asks again
-  else if (action.action === "cancel-task") pools.cancelTask(pool, action.worker).catch(tell);
-  else pools.restartWorker(pool, action.worker).catch(tell);
+  act(pools, pool, action, showTimeline);
   return true;
 }
 
@@ -49,14 +48,10 @@ function interrupt(notebooks: INotebookTracker, panel: Element): boolean {
   const kernel = notebook?.sessionContext.session?.kernel;
   const prompt = cell?.node.querySelector(".jp-InputArea-prompt")?.textContent ?? "";
   if (!kernel || !prompt.includes("*")) return false;
-  kernel.interrupt().catch(tell);
+  kernel.interrupt().catch((error: unknown) => complain("SCOOP", error));
   return true;
 }
 
 function notebookOf(notebooks: INotebookTracker, node: Element): NotebookPanel | undefined {
   return notebooks.find((open) => open.node.contains(node));
-}
-
-function tell(error: unknown): void {
-  void showErrorMessage("SCOOP", error instanceof Error ? error.message : String(error));
 }

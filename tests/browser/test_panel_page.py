@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 import scoop_jupyter
 from scoop_jupyter import view
 from scoop_jupyter.panel import Panel
-from scripts.lab import chromium, launch
 from tests.scoop_jupyter import samples
 
 pytestmark = pytest.mark.browser
@@ -61,16 +60,6 @@ window.start = (snapshot) => {
   window.destroy = panel.default.render({ model, el: document.getElementById("cell") });
 };
 </script></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium() is None:
-        pytest.skip("there is no Chromium: make browser")
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

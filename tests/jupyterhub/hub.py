@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import time
@@ -20,6 +21,7 @@ import psutil
 import requests
 import websocket
 
+from scripts.lab import end
 from tests import leaks
 from tests.waiting import eventually
 
@@ -105,22 +107,13 @@ class Hub:
 
     def close(self) -> None:
         """End it, with its proxy and all servers."""
-        try:
-            started = psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            started = []
-        self._process.terminate()
-        try:
-            self._process.wait(20)
+        started = end(self._process, 20)
+        killed = self._process.returncode == -signal.SIGKILL
+        for process in started:
             # The hub ends what it has started. Where `node` is a script that starts the real one, that one goes on.
-            left = [process for process in started if is_proxy(process)]
-        except subprocess.TimeoutExpired:
-            left = started
-            self._process.kill()
-            self._process.wait()
-        for process in left:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+            if killed or is_proxy(process):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def __enter__(self) -> Hub:
         return self

@@ -1,11 +1,11 @@
 /** What can be done with pools, as commands: for the sidebar, the palette, menus, and buttons in outputs of cells. */
 
 import type { JupyterFrontEnd } from "@jupyterlab/application";
-import { InputDialog, showErrorMessage } from "@jupyterlab/apputils";
+import { InputDialog } from "@jupyterlab/apputils";
 import type { INotebookTracker } from "@jupyterlab/notebook";
 import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
-import { askForPool, askForSize, confirm } from "./dialogs";
+import { askForPool, askForSize, complain, confirm } from "./dialogs";
 import type { Defaults } from "./dialogs";
 import { connecting, hasMagics, meant, runBelow } from "./notebooks";
 import type { Kind } from "./tab";
@@ -42,7 +42,7 @@ export function addCommands({ app, pools, notebooks, defaults, open }: Parts): v
         try {
           return await execute(typeof args.pool === "string" ? args.pool : "");
         } catch (error) {
-          await showErrorMessage(label.replace("…", ""), error instanceof Error ? error.message : String(error));
+          await complain(label.replace("…", ""), error);
           return undefined;
         }
       },

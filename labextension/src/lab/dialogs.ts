@@ -1,6 +1,6 @@
 /** The dialogs: a new pool, and another number of workers. */
 
-import { Dialog, showDialog } from "@jupyterlab/apputils";
+import { Dialog, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import { Widget } from "@lumino/widgets";
 
 import { make } from "../drawing/dom";
@@ -121,4 +121,9 @@ export function askForSize(row: PoolRow): Promise<number | null> {
 export async function confirm(title: string, body: string, accept: string): Promise<boolean> {
   const buttons = [Dialog.cancelButton(), Dialog.warnButton({ label: accept })];
   return (await showDialog({ title, body, buttons })).button.accept;
+}
+
+/** Tell the user what went wrong. */
+export function complain(title: string, error: unknown): Promise<void> {
+  return showErrorMessage(title, error instanceof Error ? error.message : String(error));
 }

@@ -2,12 +2,13 @@
 
 import { ILabShell, ILayoutRestorer } from "@jupyterlab/application";
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
-import { ICommandPalette, MainAreaWidget, showErrorMessage, WidgetTracker } from "@jupyterlab/apputils";
+import { ICommandPalette, MainAreaWidget, WidgetTracker } from "@jupyterlab/apputils";
 import { INotebookTracker } from "@jupyterlab/notebook";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { IStatusBar } from "@jupyterlab/statusbar";
 
 import { addCommands, CATEGORY, OF_A_POOL } from "./commands";
+import { complain } from "./dialogs";
 import { meant, runBelow } from "./notebooks";
 import { Pools } from "./pools";
 import { Server } from "./server";
@@ -48,7 +49,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       const id = `scoop-tab-${kind}-${pool}`;
       let tab = tabs.find((widget) => widget.id === id);
       if (!tab) {
-        const content = new PoolTab(pools, pool, kind, { replay, complain: (error) => tell("SCOOP", error) });
+        const content = new PoolTab(pools, pool, kind, replay);
         tab = new MainAreaWidget({ content });
         tab.id = id;
         void tabs.add(tab);
@@ -61,7 +62,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       function replay(id: string): boolean {
         const path = pools.rows.find((row) => row.name === pool)?.notebook ?? null;
         const notebook = meant(notebooks, path);
-        if (notebook) runBelow(notebook, `%scoop debug ${id}`).catch((error: unknown) => tell("Replay", error));
+        if (notebook) runBelow(notebook, `%scoop debug ${id}`).catch((error: unknown) => complain("Replay", error));
         return notebook !== null;
       }
     }
@@ -118,7 +119,3 @@ export const status: JupyterFrontEndPlugin<void> = {
     });
   },
 };
-
-function tell(title: string, error: unknown): void {
-  void showErrorMessage(title, error instanceof Error ? error.message : String(error));
-}

@@ -6,6 +6,7 @@ import type { IDisposable } from "@lumino/disposable";
 import { createPanel, createTimeline, createTree } from "../drawing";
 import type { Action, Replay, Snapshot } from "../drawing";
 import { make, setText } from "../drawing/dom";
+import { act } from "./acting";
 import { scoopIcon } from "./icon";
 import type { IPools } from "./tokens";
 
@@ -21,13 +22,6 @@ interface Picture {
   dispose(): void;
 }
 
-export interface TabOptions {
-  /** Runs a failed task again, in a notebook. */
-  replay: Replay;
-  /** Tells the user what the server refused. */
-  complain: (error: unknown) => void;
-}
-
 export class PoolTab extends Widget {
   private readonly _picture: Picture;
   private readonly _note = make("p", "scoop-tab-note", { role: "status" });
@@ -37,7 +31,7 @@ export class PoolTab extends Widget {
     private readonly _pools: IPools,
     readonly pool: string,
     readonly kind: Kind,
-    private readonly _options: TabOptions,
+    private readonly _replay: Replay,
   ) {
     super();
     this.id = `scoop-${kind}-${pool}`;
@@ -68,19 +62,14 @@ export class PoolTab extends Widget {
 
   private _panel(): Picture {
     const send = (action: Action): undefined => {
-      const { pool, _pools: pools } = this;
-      const done = action.action === "timeline" ? pools.timeline(pool).then(panel.showTimeline)
-        : action.action === "cancel-task" ? pools.cancelTask(pool, action.worker)
-          : action.action === "restart-worker" ? pools.restartWorker(pool, action.worker)
-            : pools.cancel(pool);
-      done.catch(this._options.complain);
+      act(this._pools, this.pool, action, panel.showTimeline);
     };
-    const panel = createPanel(this.node, { send, replay: this._options.replay });
+    const panel = createPanel(this.node, { send, replay: this._replay });
     return panel;
   }
 
   private _tree(): Picture {
-    const tree = createTree({ replay: this._options.replay });
+    const tree = createTree({ replay: this._replay });
     this.node.append(make("div", "scoop-panel scoop-alone", {}, [tree.node]));
     return { show: ({ groups }) => tree.update(groups), dispose: () => tree.dispose() };
   }
@@ -93,10 +82,7 @@ export class PoolTab extends Widget {
     const ask = (): void => {
       if (settled || !this.isVisible) return;
       settled = over;
-      this._pools.timeline(this.pool).then(
-        (found) => timeline.update(found),
-        () => undefined, // the pool may just have ended
-      );
+      act(this._pools, this.pool, { action: "timeline" }, (found) => timeline.update(found));
     };
     const clock = setInterval(ask, TIMELINE_EVERY);
     return {
