@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
 from scoop_core.ledger import Ledger, Send, Worker
 from scoop_core.orders import Orders
 from scoop_core.reports import Reports
+from scoop_core.rooms import Rooms
 from scoop_core.staff import Staff
 from scoop_core.watchers import Watchers
 
@@ -29,27 +32,39 @@ class BrokerState:
         shown: what `Ask("pool")` tells about the pool beside its workers; plain data.
         wanted: how many workers there should be.
         first: number of the first one.
+        here: how many of them on this host; None for all.
+        shelf: that peers of this host see.
     """
 
-    def __init__(self, name: str, shown: dict[str, Any] | None = None, wanted: int = 0, first: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        shown: dict[str, Any] | None = None,
+        wanted: int = 0,
+        first: int = 0,
+        here: int | None = None,
+        shelf: str = "",
+    ) -> None:
         self.shown = shown or {}
         self.garbage = 0  # messages that did not decode
-        self.ledger = ledger = Ledger(name)
+        self.ledger = ledger = Ledger(name, shelf)
         self.endings = endings = Endings(ledger)
         self.watchers = Watchers()
         self._observed = 0.0  # until when agents send what their workers use
         dealer = Dealer(ledger, endings)
         orders = Orders(ledger, endings, dealer)
         reports = Reports(ledger, endings, dealer)
-        self.staff = staff = Staff(ledger, endings, dealer, wanted, first)
+        self.rooms = rooms = Rooms(ledger, endings, wanted, first, here)
+        self.staff = staff = Staff(ledger, endings, dealer, rooms)
         self._handlers: dict[type, Callable[..., None]] = {
             m.Open: orders.open, m.Extend: orders.extend, m.Close: orders.close, m.Cancel: orders.cancel,
             m.CancelRun: orders.cancel_run, m.CancelTask: orders.cancel_task, m.Halt: orders.halt,
             m.Done: reports.done, m.Dropped: reports.dropped, m.Overdue: reports.overdue,
             m.Idle: reports.idle, m.Rich: reports.rich, m.Interrupted: reports.interrupted,
             m.Shared: reports.shared, m.Tally: reports.tally, m.Mishap: reports.mishap, m.Output: reports.output,
-            m.Scale: staff.scale, m.Restart: staff.restart, m.RestartWorker: staff.restart_worker,
+            m.Restart: staff.restart, m.RestartWorker: staff.restart_worker,
             m.Stop: staff.stop, m.Usage: staff.usage, m.Exited: staff.exited,
+            m.Scale: rooms.scale, m.Rooms: rooms.furnish, m.Recruits: rooms.report, m.Leaving: rooms.leaving,
             m.Constant: self._constant, m.Ask: self._ask, m.Watch: self._watch,
         }  # fmt: skip
 
@@ -83,7 +98,7 @@ class BrokerState:
             self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run, watch.brief)))
             if self._observed < now:
                 self._observed = now + OBSERVE_SECONDS / 2
-                for agent in self.staff.agents:
+                for agent in self.rooms.agents:
                     self.ledger.send(agent, m.Observe(OBSERVE_SECONDS))
         return self.ledger.take()
 
@@ -108,7 +123,7 @@ class BrokerState:
         if new:
             ledger.constants[message.name] = (message.parcel, frames)
             for name, role in ledger.peers.items():
-                if role != "agent" and (role == "root" or ledger.workers[name].state != "starting"):
+                if role in ("root", "worker") and (role == "root" or ledger.workers[name].state != "starting"):
                     ledger.send(name, message, frames)
         ledger.send(peer, m.Settled(message.name, new))
 
@@ -140,7 +155,7 @@ class BrokerState:
 
     def picture(self, now: float, root: str = "", run: int = m.ALL, brief: bool = False) -> dict[str, Any]:
         """The pool and its task tree as plain data, for the panel and the CLI."""
-        ledger, staff = self.ledger, self.staff
+        ledger, staff, rooms = self.ledger, self.staff, self.rooms
         running: dict[int, int] = {}
         for worker in ledger.workers.values():
             begun = list(worker.parked.values()) + list(worker.held.values())[:1]
@@ -150,7 +165,9 @@ class BrokerState:
         picture = ledger.tree.picture(running, root, run, brief)
         return {
             "pool": {**self.shown, "name": ledger.pool, "state": "running", "strange": ledger.strange + self.garbage,
-                     "lost": staff.lost, "wanted": staff.wanted, "stillborn": staff.stillborn},
+                     "lost": staff.lost, "wanted": rooms.wanted, "stillborn": rooms.stillborn,
+                     "recruits": [msgspec.structs.asdict(row) for row in rooms.recruits.rows],
+                     "stuck": rooms.recruits.final},
             "time": now, **picture,
             "workers": [self._row(w, now) for w in ledger.workers.values()],
         }  # fmt: skip

@@ -194,6 +194,7 @@ class Ledger(msgspec.Struct):
     """All books of the broker, and what it is about to send."""
 
     pool: str  # its name
+    shelf: str = ""  # that peers of this host see
     tree: TaskTree = msgspec.field(default_factory=TaskTree)
     peers: dict[str, str] = {}  # name: role
     workers: dict[str, Worker] = {}

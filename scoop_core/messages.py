@@ -65,10 +65,12 @@ class Spec(Header):
 class Hello(Header, tag="hello"):
     """The first word of every peer."""
 
-    role: str  # root, worker or agent
+    role: str  # root, worker, agent or recruiter
     pid: int
     host: str
     number: int = -1  # of a worker: which one
+    shelf: str = ""  # that it sees; empty for a root on a host where the pool has no agent
+    room: int = 0  # of an agent on another host: how many workers it is there for, to begin with
 
 
 class Welcome(Header, tag="welcome"):
@@ -449,6 +451,60 @@ class Retire(Header, tag="retire"):
     """To a worker: give back what you have not begun, finish the rest and leave."""
 
 
+class Wanted(Header, tag="wanted"):
+    """To the recruiter: so many workers there should be; these agents are there, and will stay for a while."""
+
+    n: int
+    agents: tuple[str, ...]
+
+
+class Rooms(Header, tag="rooms"):
+    """From the recruiter: how many workers each of these agents should have. One without any is let go."""
+
+    rooms: tuple[tuple[str, int], ...]
+
+
+class Recruit(Header):
+    """An agent that was sent for, for people."""
+
+    agent: str
+    host: str  # empty where a batch system chooses
+    job: str  # what the launcher calls it
+    state: str  # pending, running, over
+    slots: int
+    trouble: str = ""  # why it could not be started, or has ended
+
+
+class Recruits(Header, tag="recruits"):
+    """From the recruiter: all agents that it has sent for. `final`: those in trouble are not tried again."""
+
+    rows: tuple[Recruit, ...]
+    final: bool = False
+
+
+class Leaving(Header, tag="leaving"):
+    """From an agent: its time is nearly over, as that of a batch job is."""
+
+
+class Store(Header, tag="store"):
+    """To an agent: the bytes of a segment, as a frame, for its shelf."""
+
+    name: str
+
+
+class Stored(Header, tag="stored"):
+    """The answer of the agent: whether there was room for it."""
+
+    name: str
+    fits: bool
+
+
+class Discard(Header, tag="discard"):
+    """To an agent: nobody needs these segments any more."""
+
+    names: tuple[str, ...]
+
+
 class Spawn(Header, tag="spawn"):
     """To an agent: start the worker of this number."""
 
@@ -489,7 +545,8 @@ Message = (
     Hello | Welcome | Refused | Open | Extend | Result | Lost | TimedOut | Cancel | CancelRun | CancelTask | Cancelled
     | Halt | Halted | Close | Constant | Settled | Ask | Answer | Watch | Define | Forget | Assign | Done | Dropped
     | Overdue | Idle | Rich | Share | Shared | Drop | DropRun | Interrupt | Interrupted | Output | Mishap | Tally
-    | Scale | Restart | RestartWorker | Stop | Retire | Spawn | Kill | Observe | Usage | Exited
+    | Scale | Restart | RestartWorker | Stop | Retire | Wanted | Rooms | Recruits | Leaving | Store | Stored | Discard
+    | Spawn | Kill | Observe | Usage | Exited
 )  # fmt: skip
 
 #: Raw bytes behind a header.

@@ -1,38 +1,34 @@
-"""Who is there: peers come and go, workers are started and retire, and those that died are replaced."""
+"""Who is there: peers come and go, and what dead ones held is given to others."""
 
 from __future__ import annotations
 
 from math import ceil
 
 from scoop_core import messages as m
-from scoop_core.config import MAX_STILLBORN, PARKED_SUSPICION
+from scoop_core.config import PARKED_SUSPICION
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
 from scoop_core.ledger import Death, Ledger, Piece, Span, Worker
+from scoop_core.rooms import Rooms
 
 
 class Staff:
-    """Has as many workers as wanted; buries the dead, and gives their tasks to others.
+    """Welcomes peers, buries the dead, and gives their tasks to others.
 
     Args:
         ledger: where all peers stand.
         endings: for what is cancelled or lost with a peer.
         dealer: gets those that are there, and the tasks of those that died.
-        wanted: how many workers there should be.
-        first: number of the first one.
+        rooms: has others started in the place of those that died.
     """
 
-    def __init__(self, ledger: Ledger, endings: Endings, dealer: Dealer, wanted: int, first: int) -> None:
+    def __init__(self, ledger: Ledger, endings: Endings, dealer: Dealer, rooms: Rooms) -> None:
         self._ledger = ledger
         self._endings = endings
         self._dealer = dealer
-        self.agents: dict[str, int] = {}  # name: workers it was told to run
-        self.wanted = wanted
+        self._rooms = rooms
         self.lost = 0  # workers that died
-        self.stillborn = 0  # workers that died while they started, since one last came up
         self.stopping = False
-        self.next_number = first
-        self._spawned = range(0)  # numbers of all workers that agents were ever told to start
 
     # ---- coming ------------------------------------------------------------------------------------------------
 
@@ -46,8 +42,10 @@ class Staff:
         ledger.tree.version += 1
         if hello.role == "agent":
             ledger.peers[peer] = "agent"
-            self.agents[peer] = 0
-            self._staff(now)
+            self._rooms.enter(peer, hello, now)
+        elif hello.role == "recruiter":
+            ledger.peers[peer] = "recruiter"
+            self._rooms.recruit(peer)
         elif hello.role == "worker":
             self._employ(peer, hello, now)
         else:
@@ -60,7 +58,7 @@ class Staff:
         if known:
             return known == "worker" and ledger.workers[peer].state == "starting"
         # Else it may be the last word of a dead worker, which must not get work.
-        return hello.role != "worker" or hello.number not in self._spawned
+        return hello.role != "worker" or not self._rooms.has_spawned(hello.number)
 
     def _employ(self, peer: str, hello: m.Hello, now: float) -> None:
         ledger = self._ledger
@@ -68,9 +66,9 @@ class Staff:
         if worker is None:  # the program itself is this worker: it has no agent
             worker = ledger.workers[peer] = Worker(peer, hello.number, hello.pid, hello.host, agent="")
             ledger.peers[peer] = "worker"
-            self.next_number = max(self.next_number, hello.number + 1)
+            self._rooms.next_number = max(self._rooms.next_number, hello.number + 1)
             worker.state = "busy"  # with the program, until it says that it is idle
-        self.stillborn = 0
+        self._rooms.came_up(worker)
         worker.pid, worker.host = hello.pid, hello.host
         self._introduce(peer)
         if worker.agent:
@@ -82,12 +80,7 @@ class Staff:
         for name, (parcel, frames) in self._ledger.constants.items():
             self._ledger.send(peer, m.Constant(name, parcel), frames)
 
-    # ---- how many ----------------------------------------------------------------------------------------------
-
-    def scale(self, peer: str, message: m.Scale, frames: m.Frames, now: float) -> None:
-        self.stillborn = 0
-        self.wanted = max(0, message.n)
-        self._staff(now)
+    # ---- replacing ---------------------------------------------------------------------------------------------
 
     def restart(self, peer: str, message: m.Restart, frames: m.Frames, now: float) -> None:
         ledger = self._ledger
@@ -108,42 +101,10 @@ class Staff:
         """Have the worker killed; it gets no work any more, and is replaced when it is gone."""
         worker.retiring = True
         self._ledger.idle.pop(worker.name, None)
-        self._ledger.send(worker.agent, m.Kill(worker.number))
+        self._rooms.kill(worker)
 
     def stop(self, peer: str, message: m.Stop, frames: m.Frames, now: float) -> None:
         self.stopping = True
-
-    def _staff(self, now: float) -> None:
-        """Have as many workers as wanted: start some, or let those with the least to do retire."""
-        if self.stopping or not self.agents or self.stillborn > MAX_STILLBORN:
-            return
-        mine = [w for w in self._ledger.workers.values() if w.agent and not w.retiring]
-        for _ in range(self.wanted - len(mine)):
-            self._spawn()
-        mine.sort(key=lambda w: (len(w.held) + len(w.parked), -w.number))
-        for worker in mine[: max(0, len(mine) - self.wanted)]:
-            self._retire(worker, now)
-        self._ledger.tree.version += 1
-
-    def _spawn(self) -> None:
-        agent = min(self.agents, key=lambda a: self.agents[a])
-        self.agents[agent] += 1
-        number = self.next_number
-        self.next_number += 1
-        self._spawned = range(self._spawned.start if self._spawned else number, self.next_number)
-        name = f"w{number}"
-        self._ledger.workers[name] = Worker(name, number, pid=0, host="", agent=agent)
-        self._ledger.peers[name] = "worker"
-        self._ledger.send(agent, m.Spawn(number))
-
-    def _retire(self, worker: Worker, now: float) -> None:
-        worker.retiring = True
-        self._ledger.idle.pop(worker.name, None)
-        self._endings.lose_own(worker, now)
-        if worker.state == "starting":
-            self._ledger.send(worker.agent, m.Kill(worker.number))
-        else:
-            self._ledger.send(worker.name, m.Retire())
 
     def usage(self, peer: str, message: m.Usage, frames: m.Frames, now: float) -> None:
         """An agent has looked at its workers."""
@@ -156,17 +117,29 @@ class Staff:
     # ---- going -------------------------------------------------------------------------------------------------
 
     def leave(self, peer: str, now: float) -> None:
-        """A root or a worker without an agent is gone (its connection ended)."""
+        """A root, an agent of another host or a worker without an agent is gone (its connection ended)."""
         ledger = self._ledger
         role = ledger.peers.get(peer)
+        if role == "agent":
+            self._lose_host(peer, now)
         if role == "root":
             self._disown(peer, now)
             del ledger.peers[peer]
             for worker in ledger.workers.values():
                 if worker.state != "starting":
                     ledger.send(worker.name, m.DropRun(peer, -1))
-        elif role == "worker" and not ledger.workers[peer].agent:
+        elif role == "worker" and not ledger.workers[peer].agent:  # of others their agent tells
             self._bury(ledger.workers[peer], Death(), 0, now)
+
+    def _lose_host(self, agent: str, now: float) -> None:
+        """An agent of another host is gone: so are its workers, and what they ran is not to blame."""
+        lost = self._rooms.leave(agent)
+        for worker in lost:  # all of them, before anything of theirs is given to others
+            self._dismiss(worker)
+            worker.dismissed = True
+        for worker in lost:
+            self._bury(worker, Death(), worker.seq, now)
+        self.lost += len(lost)
 
     def exited(self, peer: str, message: m.Exited, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(f"w{message.number}")
@@ -208,11 +181,8 @@ class Staff:
                     self._suspect(worker, piece, Span(lo, hi), death, begun, now)
         endings.lose_own(worker, now)
         if worker.agent:
-            self.agents[worker.agent] -= 1
-            if not worker.retiring:
-                self.lost += 1
-                self.stillborn += worker.state == "starting"
-            self._staff(now)
+            self.lost += not worker.retiring
+            self._rooms.buried(worker, now)
         self._dealer.deal(now)
 
     def _suspect(self, worker: Worker, piece: Piece, span: Span, death: Death, begun: int, now: float) -> None:

@@ -248,7 +248,7 @@ def test_what_a_replaced_worker_held_runs_elsewhere_as_if_nothing_had_been() -> 
         assert spans(stage.sent, f"w{spawn.number}")[0] == (0, 1)
     assert sent(stage.sent, m.Lost) == []
     assert all(piece.deaths == 0 for w in stage.state.ledger.workers.values() for piece in w.held.values())
-    assert (stage.state.staff.lost, stage.state.staff.stillborn) == (0, 0)
+    assert (stage.state.staff.lost, stage.state.rooms.stillborn) == (0, 0)
 
 
 def test_what_must_not_run_twice_is_lost_with_a_replaced_worker() -> None:
@@ -285,4 +285,4 @@ def test_a_worker_that_starts_can_be_replaced() -> None:
     assert [k.number for k in sent(stage.say("r0", m.RestartWorker(1, "w0")), m.Kill)] == [0]
     stage.exit(0, begun=0, status=-9)
     assert [s.number for s in sent(stage.sent, m.Spawn)] == [0, 1]
-    assert stage.state.staff.stillborn == 0
+    assert stage.state.rooms.stillborn == 0

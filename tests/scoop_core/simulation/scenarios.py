@@ -298,7 +298,7 @@ class Simulation:
         rng = self.rng
         function = rng.choice(self._menu)
         count = rng.choice((1, 2, 3, 5, 8, 30) if function.kind in ("leaf", "raise") else (1, 2, 3))
-        worker = rng.choice([f"w{n}" for n in range(self.state.staff.next_number + 1)]) if self.pins else ""
+        worker = rng.choice([f"w{n}" for n in range(self.state.rooms.next_number + 1)]) if self.pins else ""
         root.submit(function, count, rng.random() < 0.4, worker)
 
     def _cancel(self, root: Root) -> None:
@@ -314,7 +314,7 @@ class Simulation:
 
     def _worker(self) -> str:
         """Of one that there is, was or will be."""
-        return f"w{self.rng.randrange(self.state.staff.next_number + 1)}"
+        return f"w{self.rng.randrange(self.state.rooms.next_number + 1)}"
 
     def _cancel_task(self, root: Root) -> None:
         root.send(m.CancelTask(1, self._worker()))
