@@ -1,0 +1,38 @@
+"""Several hosts, which all tests share that need them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import leaks
+from tests.cluster.hosts import Cluster, missing
+
+#: What programs on the hosts find as the tests do.
+SHARED_VARIABLES = ("HOME", "LANG", "PATH", "PYTHONPATH", leaks.MARK)
+
+
+@pytest.fixture(scope="session")
+def cluster(session_folder: Path) -> Iterator[Cluster]:
+    """Four hosts: head, nodea, nodeb and nodec. A test may do to them what it likes, but must leave no process."""
+    if why := missing():
+        pytest.skip(why)
+    # pytest's own folders, and that of the session, are not for other users.
+    with tempfile.TemporaryDirectory(prefix="st-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        environment = {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ}
+        with Cluster(Path(folder), environment) as cluster:
+            yield cluster
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(cluster: Cluster) -> Iterator[None]:
+    """Fails a test that leaves something behind, here or on a host; afterwards all hosts are well again."""
+    before = leaks.Footprint.now()
+    yield
+    cluster.restore()
+    leaks.check("the test", before, lambda: cluster.first_processes)
