@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import leaks
+from tests.cluster import slurm
 from tests.cluster.hosts import Cluster, missing
 
 #: What programs on the hosts find as the tests do.
@@ -36,3 +37,19 @@ def nothing_left(cluster: Cluster) -> Iterator[None]:
     yield
     cluster.restore()
     leaks.check("the test", before, lambda: cluster.first_processes)
+
+
+@pytest.fixture(scope="session")
+def all_slurm(cluster: Cluster) -> Iterator[slurm.Slurm]:
+    if why := slurm.missing():
+        pytest.skip(why)
+    system = slurm.Slurm(cluster)
+    yield system
+    system.close()
+
+
+@pytest.fixture(name="slurm")
+def idle_slurm(all_slurm: slurm.Slurm) -> slurm.Slurm:
+    """Slurm, with three nodes that have nothing to do."""
+    all_slurm.restore()
+    return all_slurm

