@@ -137,7 +137,7 @@ class Batch:
         """How far these jobs are; one that the batch system does not know any more is over."""
         if not ids:
             return {}
-        output = self._run(self._system.status(ids))
+        output = self._run(self._system.status(ids), gone=self._system.gone)
         try:
             states = self._system.states(output)
         except ValueError as error:
@@ -147,10 +147,16 @@ class Batch:
     def cancel(self, ids: Collection[str]) -> None:
         """End these jobs, if they are not over."""
         if ids:
-            self._run(self._system.cancel(ids))
+            self._run(self._system.cancel(ids), gone=self._system.gone)
 
-    def _run(self, command: Sequence[str], input: str = "") -> str:
-        """Run a command of the batch system; what it printed."""
+    def _run(self, command: Sequence[str], input: str = "", gone: Sequence[str] = ()) -> str:
+        """Run a command of the batch system; what it printed.
+
+        Args:
+            command: the program and its arguments.
+            input: what it reads.
+            gone: if it fails, and says something of this, it does so only because jobs are over.
+        """
         pipe = subprocess.PIPE
         try:
             process = subprocess.Popen(
@@ -177,6 +183,6 @@ class Batch:
                     raise
                 raise LaunchFailed(f"{command[0]} has not answered for {self._seconds:g} s") from None
         said = f"{err.strip()}\n{out.strip()}".strip()
-        if process.returncode and not any(word in said for word in self._system.gone):
+        if process.returncode and not any(word in said for word in gone):
             raise LaunchFailed(f"{command[0]} failed: {said or f'exit status {process.returncode}'}")
         return out

@@ -66,6 +66,17 @@ def safe_name(name: str, most: int = 64) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", re.sub(r"\A(?![A-Za-z])", "j", name))[:most]
 
 
+def log_path(path: str) -> str:
+    """The path of a log file, for the batch systems to which it may be several, or that of another host.
+
+    Raises:
+        ValueError: it has a character that they would misread.
+    """
+    if found := set(path) & set(",:$"):
+        raise ValueError(f"{path!r} can't be the path of its log, because of {' '.join(sorted(found))}")
+    return shlex.quote(path)
+
+
 def script(sign: str, directives: Sequence[str], options: BatchOptions, command: Sequence[str]) -> str:
     """The script of a job.
 

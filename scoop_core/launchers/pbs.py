@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from scoop_core.launchers import JobState, Order
-from scoop_core.launchers.options import BatchOptions, clock, safe_name, script
+from scoop_core.launchers.options import BatchOptions, clock, log_path, safe_name, script
 
 #: Every other state is an end; E is that of a job whose processes have ended.
 _STATES: dict[str, JobState] = {**dict.fromkeys("HQTW", "pending"), **dict.fromkeys("BRSU", "running")}
@@ -44,11 +44,15 @@ class PBS:
     kept_variables = ()
 
     def script(self, order: Order, options: BatchOptions, command: Sequence[str], log: str) -> str:
-        """The job of an order. Its output comes into the log file when it has ended."""
+        """The job of an order. Its output comes into the log file when it has ended.
+
+        Raises:
+            ValueError: see `log_path`.
+        """
         directives = [
             f"-N {safe_name(order.name, 15)}",
             "-j oe",
-            f"-o {shlex.quote(log)}",
+            f"-o {log_path(log)}",
             "-r n",
             *self._place(order, options),
         ]

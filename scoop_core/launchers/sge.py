@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from xml.etree import ElementTree
 
 from scoop_core.launchers import JobState, Order
-from scoop_core.launchers.options import BatchOptions, safe_name, script
+from scoop_core.launchers.options import BatchOptions, log_path, safe_name, script
 
 
 class SGE:
@@ -17,8 +17,17 @@ class SGE:
     submit = ("qsub", "-terse")
     gone = ("does not exist", "already in deletion")
     job_variables = (
-        *("JOB_ID", "JOB_NAME", "JOB_SCRIPT", "NHOSTS", "NQUEUES", "NSLOTS", "PE", "PE_HOSTFILE", "QUEUE", "REQUEST"),
-        *("RESTARTED", "SGE_CWD_PATH", "SGE_JOB_*", "SGE_O_*", "SGE_RERUN_*", "SGE_STD*_PATH", "SGE_TASK_*"),
+        *("JOB_ID", "JOB_NAME", "JOB_SCRIPT", "NHOSTS", "NQUEUES", "NSLOTS", "PE", "PE_HOSTFILE", "QUEUE", "REQNAME"),
+        *(
+            "REQUEST",
+            "RESTARTED",
+            "SGE_CWD_PATH",
+            "SGE_JOB_*",
+            "SGE_O_*",
+            "SGE_RERUN_*",
+            "SGE_STD*_PATH",
+            "SGE_TASK_*",
+        ),
     )
     kept_variables = ()
 
@@ -26,9 +35,9 @@ class SGE:
         """The job of an order.
 
         Raises:
-            ValueError: it has several slots, but there is no parallel environment for them.
+            ValueError: it has several slots, but there is no parallel environment for them; and see `log_path`.
         """
-        directives = ["-S /bin/sh", f"-N {safe_name(order.name)}", "-j y", f"-o {shlex.quote(log)}", "-r n"]
+        directives = ["-S /bin/sh", f"-N {safe_name(order.name)}", "-j y", f"-o {log_path(log)}", "-r n"]
         if options.parallel_environment:
             directives.append(f"-pe {shlex.quote(options.parallel_environment)} {order.slots}")
         elif order.slots > 1:

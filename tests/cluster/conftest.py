@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import leaks
-from tests.cluster import slurm
+from tests.cluster import grid_engine, slurm
 from tests.cluster.hosts import Cluster, missing
 
 #: What programs on the hosts find as the tests do.
@@ -53,3 +53,17 @@ def idle_slurm(all_slurm: slurm.Slurm) -> slurm.Slurm:
     """Slurm, with three nodes that have nothing to do."""
     all_slurm.restore()
     return all_slurm
+
+
+@pytest.fixture(scope="session")
+def all_grid_engine(cluster: Cluster) -> grid_engine.GridEngine:
+    if why := grid_engine.missing():
+        pytest.skip(why)
+    return grid_engine.GridEngine(cluster)
+
+
+@pytest.fixture(name="grid_engine")
+def idle_grid_engine(all_grid_engine: grid_engine.GridEngine) -> grid_engine.GridEngine:
+    """Grid Engine, with three nodes that have nothing to do."""
+    all_grid_engine.restore()
+    return all_grid_engine

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -97,7 +96,7 @@ class Cluster:
         self._environment = environment
         self._write_files()
         self._hosts: dict[str, subprocess.Popen[bytes]] = {}
-        self._servers: dict[str, list[subprocess.Popen[bytes]]] = {name: [] for name in NAMES}
+        self._servers: dict[str, dict[str, subprocess.Popen[bytes]]] = {name: {} for name in NAMES}
         self._wires: dict[str, subprocess.Popen[bytes]] = {}  # those that delay frames
         self._troubled: set[str] = set()
         self._switch = begin(["unshare", "--net", "sh", "-c", "echo there; exec sleep infinity"])
@@ -162,7 +161,10 @@ class Cluster:
     @property
     def first_processes(self) -> list[int]:
         """Those that all others on the hosts descend from."""
-        return [process.pid for process in (*self._hosts.values(), *chain(*self._servers.values()))]
+        return [process.pid for process in (*self._hosts.values(), *self._all_servers())]
+
+    def _all_servers(self) -> list[subprocess.Popen[bytes]]:
+        return [server for servers in self._servers.values() for server in servers.values()]
 
     def popen(
         self,
@@ -223,13 +225,15 @@ class Cluster:
 
     def serve(self, host: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
         """Start a program that stays until the host or the cluster ends; what it prints goes to a file."""
-        with (self.folder / host / f"{Path(argv[0]).name}.log").open("ab") as log:
+        name = Path(argv[0]).name
+        with (self.folder / host / f"{name}.log").open("ab") as log:
             server = self.popen(host, argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._servers[host].append(server)
+        self._servers[host][name] = server
 
-    def serves(self, host: str) -> bool:
-        """Whether all such programs of a host still run, and there are any."""
-        return bool(self._servers[host]) and not any(server.poll() for server in self._servers[host])
+    def serves(self, host: str, program: str) -> bool:
+        """Whether such a program runs on a host."""
+        server = self._servers[host].get(program)
+        return server is not None and server.poll() is None
 
     def commands(self, folder: Path, host: str, names: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
         """Programs of a host, as commands for a process outside: what it needs in its environment to find them.
@@ -251,7 +255,7 @@ class Cluster:
         """Cut the power: everything on the host is gone, and nobody is told."""
         self.mend(host)
         self._on_switch(f"link del {host}")  # else the connections of those that die would be closed politely
-        for process in (*self._servers[host], self._hosts.pop(host)):
+        for process in (*self._servers[host].values(), self._hosts.pop(host)):
             end(process)
         self._servers[host].clear()
 
@@ -312,7 +316,7 @@ class Cluster:
 
     def close(self) -> None:
         """End all that runs on the hosts, and the hosts."""
-        for process in (*chain(*self._servers.values()), *self._wires.values(), *self._hosts.values(), self._switch):
+        for process in (*self._all_servers(), *self._wires.values(), *self._hosts.values(), self._switch):
             end(process)
 
     def __enter__(self) -> Cluster:

@@ -92,7 +92,7 @@ class Slurm:
     def restore(self) -> None:
         """Have all nodes up and idle."""
         for host in NODES:
-            if not self._cluster.serves(host):
+            if not self._cluster.serves(host, "slurmd"):
                 self._start(host, ["slurmd", "-D", "-N", host])
         eventually(self._is_idle, START_SECONDS, 0.1)
 

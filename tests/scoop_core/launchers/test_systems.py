@@ -105,6 +105,12 @@ def test_many_slots_of_grid_engine_need_a_parallel_environment() -> None:
         SGE().script(LARGE, BatchOptions(), COMMAND, "/log")
 
 
+@pytest.mark.parametrize("system", [PBS(), SGE()])
+def test_paths_that_would_be_misread(system: System) -> None:
+    with pytest.raises(ValueError, match="'/a,b:c' can't be the path of its log, because of , :"):
+        system.script(SMALL, BatchOptions(), COMMAND, "/a,b:c")
+
+
 @pytest.mark.parametrize(
     ("system", "output", "job"),
     [
