@@ -12,7 +12,7 @@ from scoop_core.launchers.batch import Batch, System
 from scoop_core.launchers.options import BatchOptions
 from tests.waiting import eventually
 
-SECONDS = 60.0
+SECONDS = 30.0
 #: A line that says what the job was given, and goes on until somebody ends it.
 STAYS = "trap 'echo told to end; exit' TERM; hostname; while :; do sleep 0.1; done"
 #: What Python prints of the allocation around it.
