@@ -20,6 +20,8 @@ from scoop_core.launchers.options import BatchOptions, fill, placeholders, safe_
 AGENT = ("-m", "scoop_core.away")
 #: A batch system that does not answer within so many seconds is overloaded, or down.
 ANSWER_SECONDS = 30.0
+#: Folders of this host or of this login, which Slurm would have jobs look for on others.
+HERE_ONLY = ("TMPDIR", "XDG_RUNTIME_DIR")
 
 
 class System(Protocol):
@@ -105,8 +107,8 @@ class Batch:
         self._seconds = seconds
 
     def _passes(self, name: str) -> bool:
-        """Whether a variable is for the batch system: nothing secret, and nothing that belongs to a job around us."""
-        strange = (*SECRETS, *self._system.job_variables)
+        """Whether a variable is for the batch system: no secret, and nothing of this host or of a job around us."""
+        strange = (*SECRETS, *HERE_ONLY, *self._system.job_variables)
         return name in self._system.kept_variables or not any(fnmatchcase(name, pattern) for pattern in strange)
 
     def show(self, order: Order) -> str:

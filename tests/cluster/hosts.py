@@ -16,16 +16,15 @@ import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from tests.cluster.network import Network, await_line, begin, end
 from tests.waiting import eventually
 
 NAMES = ("head", "nodea", "nodeb", "nodec")
 NETWORK = "10.77.0"
 TOOLS = ("ethtool", "ip", "nft", "nsenter", "setpriv", "sshd", "ssh", "ssh-keygen", "unshare")
-DELAY = Path(__file__).with_name("delay.py")
 START_SECONDS = 20.0
-END_SECONDS = 10.0
 RUN_SECONDS = 60.0
 
 UNSHARED = ("unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -54,6 +53,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 UsePAM no
 StrictModes no
+MaxStartups 100
 Subsystem sftp internal-sftp
 SetEnv {environment}
 """
@@ -65,12 +65,6 @@ BatchMode yes
 ConnectTimeout 10
 LogLevel ERROR
 """
-#: A host's firewall, while it has trouble.
-FIREWALL = """
-add table inet trouble
-add chain inet trouble in {{ type filter hook input priority 0; }}
-add rule inet trouble in {}
-"""
 
 
 def missing() -> str:
@@ -81,7 +75,7 @@ def missing() -> str:
     return f"there is no {', '.join(lacking)}: make cluster" if lacking else ""
 
 
-class Cluster:
+class Cluster(Network):
     """Hosts that reach each other by name, and by ssh; a context manager.
 
     Args:
@@ -97,12 +91,8 @@ class Cluster:
         self._write_files()
         self._hosts: dict[str, subprocess.Popen[bytes]] = {}
         self._servers: dict[str, dict[str, subprocess.Popen[bytes]]] = {name: {} for name in NAMES}
-        self._wires: dict[str, subprocess.Popen[bytes]] = {}  # those that delay frames
-        self._troubled: set[str] = set()
-        self._switch = begin(["unshare", "--net", "sh", "-c", "echo there; exec sleep infinity"])
+        super().__init__()
         try:
-            await_line(self._switch)
-            self._on_switch("link add lan type bridge", "link set lan up")
             self._start(NAMES)
         except BaseException:
             self.close()
@@ -112,8 +102,9 @@ class Cluster:
         make_key(self.folder / "key")
         addresses, known = ["127.0.0.1 localhost"], []
         for name in NAMES:
-            for folder in ("tmp", "runtime"):
-                (self.folder / name / folder).mkdir(mode=0o700, parents=True)
+            (self.folder / name / "tmp").mkdir(parents=True)
+            (self.folder / name / "tmp").chmod(0o1777)
+            (self.folder / name / "runtime").mkdir(mode=0o700)
             kind, key, *_ = make_key(self.folder / name / "host_key").split()
             addresses.append(f"{self.address(name)} {name}")
             known.append(f"{name},{self.address(name)} {kind} {key}")
@@ -132,9 +123,7 @@ class Cluster:
                 self._hosts[name] = begin([*UNSHARED, "sh", "-c", boot], log)
         for name in names:
             await_line(self._hosts[name])
-            # The others remember the hardware address of one that was there before.
-            peer = f"name eth0 address 02:00:00:00:00:{NAMES.index(name):02x} netns {self.pid(name)}"
-            self._on_switch(f"link add {name} type veth peer {peer}", f"link set {name} master lan up")
+            self.wire(name, self.pid(name), f"02:00:00:00:00:{NAMES.index(name):02x}")
             begun = self._hosts[name].stdin
             assert begun is not None
             begun.write(b"wired\n")
@@ -253,8 +242,7 @@ class Cluster:
 
     def kill(self, host: str) -> None:
         """Cut the power: everything on the host is gone, and nobody is told."""
-        self.mend(host)
-        self._on_switch(f"link del {host}")  # else the connections of those that die would be closed politely
+        self.unwire(host)  # else the connections of those that die would be closed politely
         for process in (*self._servers[host].values(), self._hosts.pop(host)):
             end(process)
         self._servers[host].clear()
@@ -262,49 +250,6 @@ class Cluster:
     def revive(self, host: str) -> None:
         """Switch a host on that was killed."""
         self._start([host])
-
-    def cut(self, host: str) -> None:
-        """Pull the cable of a host."""
-        self._troubled.add(host)
-        self._on_switch(f"link set {host} down")
-
-    def lose(self, host: str, percent: int) -> None:
-        """Lose so many of the packets for a host, on the average; with 100 it hears nothing more."""
-        self._firewall(host, f"iifname eth0 numgen random mod 100 <= {percent - 1} drop")
-
-    def reset(self, host: str, port: int) -> None:
-        """Answer all that is sent to a port of a host with a reset, through connections that are open, too."""
-        self._firewall(host, f"tcp dport {port} reject with tcp reset")
-
-    def delay(self, host: str, ms: float) -> None:
-        """Have frames to and from a host take so much longer, each way."""
-        self._troubled.add(host)
-        # The host's port leaves the bridge; what comes there is copied to another port, after a while, and back.
-        near, far = f"near-{host}", f"far-{host}"
-        self._on_switch(
-            f"link set {host} nomaster",
-            f"link add {near} type veth peer name {far}",
-            f"link set {near} up",
-            f"link set {far} master lan up",
-        )
-        # The kernel leaves checksums and segments to hardware, which frames that are copied never meet.
-        self._at(self.pid(host), ["ethtool", "-K", "eth0", "tx", "off"])
-        self._at(self._switch.pid, ["ethtool", "-K", far, "tx", "off"])
-        copier = [sys.executable, str(DELAY), host, near, str(ms / 1e3)]
-        self._wires[host] = begin(["nsenter", "--target", str(self._switch.pid), "--net", "--", *copier])
-        await_line(self._wires[host])
-
-    def mend(self, host: str) -> None:
-        """Undo what `cut`, `lose`, `reset` and `delay` have done to a host."""
-        if host not in self._troubled:
-            return
-        self._troubled.discard(host)
-        if host in self._wires:
-            end(self._wires.pop(host))
-            self._on_switch(f"link del near-{host}")
-            self._at(self.pid(host), ["ethtool", "-K", "eth0", "tx", "on"])
-        self._on_switch(f"link set {host} master lan up")
-        self._at(self.pid(host), ["nft", "flush", "ruleset"])
 
     def restore(self) -> None:
         """Have all hosts as they were at the beginning."""
@@ -316,8 +261,9 @@ class Cluster:
 
     def close(self) -> None:
         """End all that runs on the hosts, and the hosts."""
-        for process in (*self._all_servers(), *self._wires.values(), *self._hosts.values(), self._switch):
+        for process in (*self._all_servers(), *self._hosts.values()):
             end(process)
+        super().close()
 
     def __enter__(self) -> Cluster:
         return self
@@ -329,49 +275,8 @@ class Cluster:
         """In front of a command that shall run on a host."""
         return ["nsenter", "--target", str(self.pid(host)), "--net", "--mount", "--uts", "--pid", "--"]
 
-    def _on_switch(self, *commands: str) -> None:
-        """What `ip` shall do where the ports of all hosts are."""
-        self._at(self._switch.pid, ["ip", "-batch", "-"], "\n".join(commands))
-
-    def _firewall(self, host: str, rule: str) -> None:
-        self._troubled.add(host)
-        self._at(self.pid(host), ["nft", "-f", "-"], FIREWALL.format(rule))
-
-    @staticmethod
-    def _at(pid: int, command: Sequence[str], input: str = "") -> str:
-        """Run a command in the network of a process; what it printed."""
-        enter = ["nsenter", "--target", str(pid), "--net", "--"]
-        done = subprocess.run([*enter, *command], input=input, text=True, capture_output=True, timeout=RUN_SECONDS)
-        assert done.returncode == 0, f"{command}: {done.stderr}\n{input}"
-        return done.stdout
-
 
 def make_key(path: Path) -> str:
     """Make a pair of keys for ssh; the public one."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
     return path.with_suffix(".pub").read_text()
-
-
-def begin(command: Sequence[str], errors: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-    """Start a process that says so in a line, and that ends with this one."""
-    return subprocess.Popen(
-        ["setpriv", "--pdeathsig", "KILL", "--", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-    )
-
-
-def await_line(process: subprocess.Popen[bytes]) -> None:
-    """Wait until it says that it is there."""
-    assert process.stdout is not None
-    assert process.stdout.readline(), f"{process.args} has ended"
-    process.stdout.close()
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process."""
-    process.kill()
-    process.wait(END_SECONDS)
-    if process.stdin is not None:
-        process.stdin.close()

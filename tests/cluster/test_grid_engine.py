@@ -78,7 +78,7 @@ def test_refusals(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "slots"),
-    [("smp 2", [2]), ("spread 3", [1, 1, 1]), ("spread 5", [1, 2, 2])],
+    [("smp 2", [2]), ("spread 5", [1, 2, 2])],
 )
 def test_a_job_knows_what_it_was_given(jobs: Jobs, asked: str, slots: list[int]) -> None:
     python = shlex.join([sys.executable, "-c", ALLOCATED])

@@ -127,6 +127,7 @@ def test_a_job_within_a_job_and_secrets(commands: Commands, tmp_path: Path) -> N
         "PBS_JOBID": "1",
         "PBS_O_HOME": "/x",
         "NCPUS": "4",
+        "TMPDIR": "/job",
         "JUPYTERHUB_API_TOKEN": "s3cret",
     }
     kept = {"PBS_SERVER": "server", "PBS_CONF_FILE": "/etc/pbs.conf", "MINE": "yes"}
@@ -169,6 +170,12 @@ def test_refusals_are_told_in_the_words_of_the_batch_system(batch: Batch, comman
         batch.status(["1.server"])
     with pytest.raises(LaunchFailed, match="qdel failed: the queue is closed"):
         batch.cancel(["1.server"])
+
+
+def test_a_refusal_is_one_even_if_it_sounds_like_the_end_of_a_job(batch: Batch, commands: Commands) -> None:
+    commands.write("qsub", "cat > /dev/null; echo 'Unknown Job attribute' >&2; exit 3")
+    with pytest.raises(LaunchFailed, match="qsub failed: Unknown Job attribute"):
+        batch.submit(ORDER)
 
 
 def test_a_failure_without_a_word(batch: Batch, commands: Commands) -> None:
