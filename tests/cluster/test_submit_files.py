@@ -1,8 +1,7 @@
-"""The scripts in `deploy/submit_files`, as jobs of real batch systems where there are some."""
+"""The scripts in `deploy/submit_files` as jobs of real batch systems."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,13 +34,6 @@ def here(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
 
 
-@pytest.mark.parametrize("path", sorted(FILES.glob("*.sh")), ids=lambda path: path.stem)
-def test_every_file_is_a_script_that_ends_in_the_program(path: Path) -> None:
-    subprocess.run(["sh", "-n", path], check=True)
-    assert path.read_text().splitlines()[-1] == "exec python -m scoop program.py"
-    assert f"[{path.name}]({path.name})" in (FILES / "README.md").read_text()
-
-
 def test_slurm(slurm: Slurm, folder: Path) -> None:
     options = ["--ntasks=2", f"--chdir={folder}", "--parsable"]
     command = ["sbatch", *options, str(FILES / "slurm.sh")]
@@ -57,12 +49,3 @@ def test_grid_engine(grid_engine: GridEngine, folder: Path) -> None:
     log = folder / f"program.o{done.stdout.strip()}"
     eventually(lambda: log.exists() and "sum 4950" in log.read_text(), SECONDS, 0.05)
     assert log.read_text() == "sum 4950\n"
-
-
-@pytest.mark.parametrize("name", ["pbs", "torque"])
-def test_pbs_begins_in_the_folder_that_it_was_submitted_from(name: str, folder: Path) -> None:
-    environment = {**here(dict(os.environ)), "PBS_O_WORKDIR": str(folder)}
-    done = subprocess.run(
-        ["sh", FILES / f"{name}.sh"], env=environment, cwd="/", capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "sum 4950\n"
