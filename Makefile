@@ -12,7 +12,7 @@ NODE_MODULES := labextension/node_modules/.package-lock.json
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install frontend run lab test check format browser executor-tests jupyterhub bench lock clean
+.PHONY: help install frontend run lab test check format browser executor-tests jupyterhub cluster bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: install ## execute the quick start in a real kernel and print what its cell
 lab: install ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: install browser executor-tests jupyterhub check ## all checks, then all tests
+test: install browser executor-tests jupyterhub cluster check ## all checks, then all tests
 	npm --prefix labextension test
 	$(BIN)/python -m pytest
 
@@ -51,6 +51,9 @@ executor-tests: install ## make sure that Python's own tests of executors are th
 
 jupyterhub: install ## make sure that the tests of JupyterHub have one
 	scripts/jupyterhub.sh
+
+cluster: ## make sure that the tests on several hosts have what these are made of
+	scripts/cluster.sh
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks

@@ -5,6 +5,7 @@
     ScoopError
     ├── NotStarted           futures were used, but there is no pool (also a RuntimeError)
     ├── StartFailed          a pool could not be started
+    │   └── LaunchFailed     a batch system, or another way to other hosts, refused or did not answer
     ├── OverLimit            more was asked for than the configuration files allow (also a ValueError)
     ├── BadLimits            such a file can't be used (also a ValueError)
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
@@ -35,6 +36,10 @@ class NotStarted(ScoopError, RuntimeError):
 
 class StartFailed(ScoopError, RuntimeError):
     """A pool could not be started; the message holds what its first process had to say."""
+
+
+class LaunchFailed(StartFailed):
+    """Workers on other hosts could not be started, asked for or ended; the message has what was said about that."""
 
 
 class OverLimit(ScoopError, ValueError):

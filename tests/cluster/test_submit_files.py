@@ -1,0 +1,51 @@
+"""The scripts in `deploy/submit_files` as jobs of real batch systems."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.grid_engine import GridEngine
+from tests.cluster.jobs import SECONDS
+from tests.cluster.slurm import Slurm
+from tests.waiting import eventually
+
+FILES = Path(__file__).parents[2] / "deploy" / "submit_files"
+PROGRAM = """
+from scoop import futures
+
+if __name__ == "__main__":
+    print("sum", sum(futures.map(abs, range(100))))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One with a program."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return tmp_path
+
+
+def here(environment: dict[str, str]) -> dict[str, str]:
+    """An environment in which python is the one that runs the tests."""
+    return {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
+
+
+def test_slurm(slurm: Slurm, folder: Path) -> None:
+    options = ["--ntasks=2", f"--chdir={folder}", "--parsable"]
+    command = ["sbatch", *options, str(FILES / "slurm.sh")]
+    done = subprocess.run(command, env=here(slurm.environment), capture_output=True, text=True, check=True)
+    log = folder / f"program-{done.stdout.strip()}.log"
+    eventually(lambda: log.exists() and "sum 4950" in log.read_text(), SECONDS, 0.05)
+    assert log.read_text() == "sum 4950\n"
+
+
+def test_grid_engine(grid_engine: GridEngine, folder: Path) -> None:
+    command = ["qsub", "-terse", "-pe", "smp", "2", "-wd", str(folder), str(FILES / "grid_engine.sh")]
+    done = subprocess.run(command, env=here(grid_engine.environment), capture_output=True, text=True, check=True)
+    log = folder / f"program.o{done.stdout.strip()}"
+    eventually(lambda: log.exists() and "sum 4950" in log.read_text(), SECONDS, 0.05)
+    assert log.read_text() == "sum 4950\n"
