@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import shutil
 import socket
 from collections.abc import Collection, Sequence
@@ -15,6 +16,7 @@ from typing import NoReturn
 
 from scoop import __version__
 from scoop.allowed import allowed
+from scoop_core.config import Recruiting
 from scoop_core.errors import ScoopError
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
 from scoop_core.pool import check_size
@@ -178,6 +180,22 @@ def parse(arguments: Sequence[str]) -> Options:
         external_hostname=given.external_hostname or "",
         ssh=given.ssh_executable,
     )
+
+
+def staffing(options: Options) -> tuple[int, Recruiting | None]:
+    """How many workers there shall be, the program itself being one, and how those on other hosts are started.
+
+    The program runs here in any case. If this host is not among those that were named, it takes the place of a
+    worker of the first one.
+    """
+    hosts = [("" if host in own_names() else host, count or 1) for host, count in options.hosts]
+    n = sum(count for _, count in hosts)
+    first = next((index for index, (host, _) in enumerate(hosts) if not host), 0)
+    hosts[first] = hosts[first][0], hosts[first][1] - 1
+    if not any(host and count for host, count in hosts):
+        return n, None
+    ssh = shlex.split(options.ssh)
+    return n, Recruiting(hosts, tuple(ssh), options.interpreter, options.tunnel, options.external_hostname)
 
 
 def split(arguments: Sequence[str], with_values: Collection[str]) -> tuple[list[str], list[str]]:

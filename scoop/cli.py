@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import scoop
-from scoop.arguments import Options, Parser, own_names, parse
+from scoop.arguments import Options, Parser, parse, staffing
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
@@ -32,9 +32,6 @@ def main(arguments: Sequence[str]) -> int:
         return _command(arguments)
     options = parse(arguments)
     parser = Parser(prog="python -m scoop")
-    others = [host for host, _ in options.hosts if host not in own_names()]
-    if others:
-        parser.error(f"pools don't reach over several hosts yet; not this host: {', '.join(others)}")
     here = Path.cwd()
     try:
         _enter(options)
@@ -45,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     except (SyntaxError, ValueError) as error:  # as Python itself would show it
         traceback.print_exception(type(error), error, None)
         return 1
-    n = sum(count or 0 for _, count in options.hosts)
+    n, recruiting = staffing(options)
     scoop.logger.info("%s runs on %d workers", program.path, n)
     try:
         try:
@@ -53,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             shows = options.progress == "always" or (options.progress == "auto" and sys.stderr.isatty())
             run_program(
                 program, options.arguments, n, options.name, preload=preload, nice=options.nice, reports=reports,
-                beside=_progress if shows else nullcontext,
+                recruiting=recruiting, beside=_progress if shows else nullcontext,
             )  # fmt: skip
         finally:
             finish(reports)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scoop_core import messages as m
-from scoop_core.config import Connection
+from scoop_core.config import Launch
 from scoop_core.link import Link
 from scoop_core.memory import pause
 from scoop_core.processes import kill_group
+from scoop_core.store import Shelf
 
 if TYPE_CHECKING:
     from scoop_core.usage import Process
@@ -27,8 +28,16 @@ if TYPE_CHECKING:
 USAGE_SECONDS = 1.0
 #: The second look follows the first one sooner: only two tell how busy a worker is.
 FIRST_SECONDS = 0.25
+#: So much of its time an agent leaves to its workers for what they have begun: this share, and no more seconds.
+LEAVE_SHARE = 0.1
+LEAVE_SECONDS = 120.0
 #: With more workers than this the proportional memory, which is slow to find, is left out for the resident one.
 MANY = 64
+
+
+def leave_seconds(seconds: float) -> float:
+    """How long before its end an agent says that it leaves, if it may be there for so many seconds."""
+    return min(LEAVE_SHARE * seconds, LEAVE_SECONDS)
 
 
 class Order(msgspec.Struct, tag_field="what"):
@@ -48,6 +57,10 @@ class Forked(Order, tag="forked"):
     pid: int
 
 
+class Leave(Order, tag="leave"):
+    """This host will be taken away soon: a signal says so, as to batch jobs."""
+
+
 class Gone(Order, tag="gone"):
     number: int
     pid: int
@@ -57,29 +70,32 @@ class Gone(Order, tag="gone"):
 
 
 encode_order = msgspec.json.Encoder().encode
-decode_order = msgspec.json.Decoder(Fork | End | Forked | Gone).decode
+decode_order = msgspec.json.Decoder(Fork | End | Forked | Gone | Leave).decode
 
 
 class Agent:
     """The agent of one host.
 
     Args:
-        connection: the pool.
+        launch: the pool, as it is to be on this host.
         server: a datagram socket to the fork server.
-        limit: bytes of memory that a worker may use; 0 for no limit.
     """
 
-    def __init__(self, connection: Connection, server: socket.socket, limit: int = 0) -> None:
+    def __init__(self, launch: Launch, server: socket.socket) -> None:
         self._server = server
-        self._limit = limit
+        self._limit = launch.memory_limit
+        self._shelf = Shelf(launch.connection.shelf, "")
+        self._leaves = time.monotonic() + launch.seconds - leave_seconds(launch.seconds) if launch.seconds else 0.0
         self._over: set[int] = set()  # workers that were ended because they used more
         self._told = False  # to stop
         self._workers: dict[int, Process] = {}
         self._observed = 0.0  # until when somebody watches
         self._due = 0.0  # when to look again
-        self._link = Link(connection, f"agent-{socket.gethostname()}", self._handle, self._lose, self._duty)
+        name = launch.site or f"agent-{socket.gethostname()}"
+        self._link = Link(launch.connection, name, self._handle, self._lose, self._duty)
         self._link.start()
-        self._link.send(m.Hello("agent", os.getpid(), socket.gethostname()))
+        hello = m.Hello("agent", os.getpid(), socket.gethostname(), -1, launch.connection.shelf, launch.n)
+        self._link.send(hello)
 
     def run(self) -> None:
         """Pass on what the fork server says, until it is gone."""
@@ -98,6 +114,8 @@ class Agent:
                 limit = self._limit if order.number in self._over else 0
                 self._over.discard(order.number)
                 self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak, limit))
+            elif isinstance(order, Leave):
+                self._link.send(m.Leaving())
         if not self._told:  # the broker was killed, and perhaps the fork server too: then nobody else does this
             for process in self._workers.values():
                 kill_group(process.pid)
@@ -109,6 +127,12 @@ class Agent:
             self._order(End(message.number))
         elif isinstance(message, m.Observe):
             self._observed = time.monotonic() + message.seconds
+        elif isinstance(message, m.Store):
+            fits = self._shelf.lay(message.segment, memoryview(frames[0]))
+            self._link.send(m.Stored(message.segment, fits))
+        elif isinstance(message, m.Discard):
+            for segment in message.segments:
+                self._shelf.discard(segment)
         elif isinstance(message, m.Stop):
             self._told = True
             self._lose()
@@ -124,8 +148,19 @@ class Agent:
         self._server.shutdown(socket.SHUT_RDWR)
 
     def _duty(self) -> float | None:
-        waits = [wait for wait in (self._observe(), self._guard()) if wait is not None]
+        waits = [wait for wait in (self._observe(), self._guard(), self._leave()) if wait is not None]
         return min(waits, default=None)
+
+    def _leave(self) -> float | None:
+        """Say in time that this host will be taken away; in how many seconds to look again."""
+        if not self._leaves:
+            return None
+        left = self._leaves - time.monotonic()
+        if left > 0:
+            return left
+        self._leaves = 0.0
+        self._link.post(m.Leaving())
+        return None
 
     def _guard(self) -> float | None:
         """End workers that use more memory than they may; in how many seconds to look again."""

@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
 
 from scoop_core import messages as m
 from scoop_core.broker_state import BrokerState
-from scoop_core.config import Launch
+from scoop_core.config import Connection, Launch
+from scoop_core.courier import Carry, Courier, Inline
 from scoop_core.files import remove_pool
 from scoop_core.ledger import Send
 from scoop_core.link import open_hub
 from scoop_core.processes import kill_group, open_pid
+from scoop_core.store import Shelf
+
+#: Who has ended is heard out within this time, on the broker's host; of others the end of the connection is awaited.
+EXIT_SECONDS = 0.001
+#: How often it is looked what need not lie on other hosts any more, in seconds.
+SPARE_SECONDS = 1.0
 
 
 class Broker:
@@ -22,10 +32,10 @@ class Broker:
     Args:
         launch: the pool.
         lifeline: a descriptor whose end means: the pool ends.
-        ready: called with the address that peers connect to.
+        ready: called with the connection by which peers reach it.
     """
 
-    def __init__(self, launch: Launch, lifeline: int, ready: Callable[[str], None]) -> None:
+    def __init__(self, launch: Launch, lifeline: int, ready: Callable[[Connection], None]) -> None:
         self._hub = open_hub(launch.connection, launch.server_secret)
         self._hub.watch(lifeline)
         self._lifeline = lifeline
@@ -38,8 +48,15 @@ class Broker:
             "started": time.time(),
             "root": launch.connection.pid,
         }
-        self.state = BrokerState(launch.connection.name, shown, wanted=launch.n, first=launch.first)
-        ready(self._hub.address)
+        here = None
+        if launch.recruiting is not None:
+            here = dict(launch.recruiting.hosts).get("", 0)
+        shelf = launch.connection.shelf
+        self.state = BrokerState(launch.connection.name, shown, launch.n, launch.first, here, shelf)
+        self._shelf = Shelf(shelf, "broker")
+        self._courier = Courier(shelf)
+        self._looked = 0.0  # when it was last asked what need not lie on other hosts any more
+        ready(msgspec.structs.replace(launch.connection, remote=self._hub.remote))
 
     def run(self) -> None:
         """Serve until the pool is told to stop, or nobody is left who needs it."""
@@ -48,7 +65,7 @@ class Broker:
         # not read yet; so each waits until the worker was heard out. Else its last outcomes would be taken for lost.
         exits: list[tuple[str, m.Exited]] = []
         while not state.stopping:
-            deadline = time.time() if exits else state.deadline()
+            deadline = time.time() + EXIT_SECONDS if exits else state.deadline()
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
                 self._kill_workers()
@@ -62,6 +79,10 @@ class Broker:
                     continue
                 if isinstance(header, m.Hello):
                     self._watch(peer, header)
+                    self._courier.enter(peer, header)
+                elif isinstance(header, m.Stored):
+                    self._carry(self._courier.stored(peer, header))
+                    continue
                 self._carry_out(state.handle(peer, header, frames, time.time()))
             for peer, header in late:
                 if self._hub.is_heard_out(f"w{header.number}"):
@@ -72,6 +93,9 @@ class Broker:
                 self._leave(peer)
             state.garbage = self._hub.garbage
             self._carry_out(state.tick(time.time()))
+            if self._courier.busy and time.time() > self._looked + SPARE_SECONDS:
+                self._looked = time.time()
+                self._carry_out(self._courier.spare(self._shelf.holds))
         for peer, role in state.ledger.peers.items():
             if role != "root":
                 self._hub.send(peer, m.Stop(), [])
@@ -85,9 +109,13 @@ class Broker:
                 kill_group(worker.pid)
 
     def _watch(self, peer: str, hello: m.Hello) -> None:
-        """Notice the end of a root, or of a program that is a worker itself."""
+        """Notice the end of a root, or of a program that is a worker itself, if it is on this host."""
         origin = hello.role == "worker" and peer not in self.state.ledger.workers
-        if (hello.role == "root" or origin) and hello.host == self._host and peer not in self._pids.values():
+        if (
+            (hello.role == "root" or origin)
+            and hello.shelf == self._connection.shelf
+            and peer not in self._pids.values()
+        ):
             fd = open_pid(hello.pid)
             if fd is not None:
                 self._pids[fd] = peer
@@ -99,8 +127,44 @@ class Broker:
             del self._pids[fd]
             self._hub.unwatch(fd)
             os.close(fd)
+        self._courier.leave(peer)
         self._carry_out(self.state.leave(peer, time.time()))
 
-    def _carry_out(self, sends: list[Send]) -> None:
+    def _carry_out(self, sends: Iterable[Send]) -> None:
         for send in sends:
-            self._hub.send(send.to, send.header, send.frames)
+            if send.to in self._courier:
+                self._carry(self._courier.send(send))
+            else:
+                self._hub.send(send.to, send.header, send.frames)
+
+    def _carry(self, steps: Iterable[Send | Carry | Inline]) -> None:
+        for step in steps:
+            if isinstance(step, Carry):
+                self._hub.send(step.agent, m.Store(step.segment), [self._bytes(step.segment, take=False)])
+            elif isinstance(step, Inline):
+                self._inline(step.send, step.take)
+            else:
+                self._hub.send(step.to, step.header, step.frames)
+
+    def _inline(self, send: Send, take: bool) -> None:
+        """Send a message with its segments as frames."""
+        header: Any = send.header
+        rest = iter(send.frames)
+        taken: dict[str, Any] = {}
+        frames = []
+        for place in header.parcel.buffers:
+            if place is None:
+                frames.append(next(rest))
+            else:
+                if place.name not in taken:
+                    taken[place.name] = self._bytes(place, take)
+                frames.append(taken[place.name])
+        parcel = m.Parcel(header.parcel.data, (None,) * len(frames))
+        self._hub.send(send.to, msgspec.structs.replace(header, parcel=parcel), frames)
+
+    def _bytes(self, segment: m.Segment, take: bool) -> Any:
+        """The bytes of a segment; none, if its owner did not need it any more: then nobody will look at them."""
+        try:
+            return self._shelf.get(segment, take, writable=False)
+        except OSError:
+            return b""

@@ -46,6 +46,19 @@ def with_name(worker: str, text: str) -> str:
     return "".join(f"[{worker}] {line}\n" for line in lines)
 
 
+def all_called(picture: dict[str, Any]) -> bool:
+    """Whether all hosts of a pool are there that it has sent for.
+
+    Raises:
+        StartFailed: some can't be; the message says which, and why.
+    """
+    rows = [row for row in picture["pool"]["recruits"] if row["slots"]]
+    troubles = [f"No workers on {row['host']}: {row['trouble']}." for row in rows if row["trouble"]]
+    if troubles:
+        raise StartFailed(" ".join(troubles))
+    return all(row["state"] == "running" for row in rows)
+
+
 class Client(Peer):
     """A root's use of a pool.
 
@@ -72,7 +85,8 @@ class Client(Peer):
         self.link.serve(lambda: self.welcome or self.refused is not None or self.lost is not None, timeout)
         if not self.welcome:
             self.close()
-            reason = self.refused or f"no answer from {self.connection.address} within {timeout:g} s"
+            place = self.connection.address or self.connection.remote
+            reason = self.refused or f"no answer from {place} within {timeout:g} s"
             raise StartFailed(
                 f"Can't connect to the pool {self.connection.name!r} on {socket.gethostname()}: {reason}."
             )

@@ -3,6 +3,8 @@
 It has imported once what every process of the pool needs; it has no thread, so it may fork at any time, and its
 children share its memory. It ends, with all its children, when its standard input does (whoever started the pool is
 gone), or when the broker or the agent does.
+
+On other hosts than the broker's it is the same but for that there is none (see `away`).
 """
 
 from __future__ import annotations
@@ -25,12 +27,13 @@ from mmap import mmap
 import msgspec
 
 from scoop_core import logs, processes
-from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
+from scoop_core.agent import Agent, End, Fork, Forked, Gone, Leave, decode_order, encode_order
 from scoop_core.broker import Broker
-from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Launch
+from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Connection, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
+from scoop_core.recruiter import Recruiter
 from scoop_core.watching import new_watch
 from scoop_core.worker import Worker
 
@@ -44,10 +47,12 @@ class ForkServer:
 
     Args:
         launch: the pool.
+        held: whether the end of the standard input ends all.
     """
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, held: bool = True) -> None:
         self._launch = launch
+        self._held = held
         self._connection = launch.connection
         # Nobody writes to it: children see its end when this process is gone.
         self._lifeline, self._hold = os.pipe()
@@ -56,10 +61,11 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
         self._orders, self._agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._vital: set[int] = set()  # broker and agent
+        self._vital: set[int] = set()  # broker, agent and recruiter
         self._workers: dict[int, tuple[int, mmap]] = {}  # by pid: number and board
         self._stopped: dict[int, float] = {}  # workers that somebody has stopped (SIGSTOP): until when they may be
         self._ending = False
+        self._leaving = False  # somebody says that this host will be taken away
 
     def run(self) -> None:
         """From the first fork to the last wait."""
@@ -70,22 +76,37 @@ class ForkServer:
             self._end()
 
     def _start(self) -> None:
+        if not self._connection.away:
+            self._open()
+        self._vital.add(self._fork(self._be_agent))
+        self._agent_end.close()
+        if not self._connection.away:
+            print(msgspec.json.encode(self._connection).decode(), flush=True)
+            return
+        for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(signum, self._note_leave)
+
+    def _note_leave(self, *_: object) -> None:
+        self._leaving = True
+
+    def _open(self) -> None:
+        """Have a broker, by which the pool is found."""
         told, tell = os.pipe()
         self._vital.add(self._fork(lambda: self._be_broker(tell)))
         os.close(tell)
         with os.fdopen(told) as pipe:
-            address = pipe.read()
-        if not address:
+            connection = pipe.read()
+        if not connection:
             raise RuntimeError("the broker could not be started")
-        self._connection = msgspec.structs.replace(self._connection, address=address)
+        self._connection = msgspec.json.decode(connection, type=Connection)
+        self._launch = msgspec.structs.replace(self._launch, connection=self._connection)
         write_connection(self._connection)
-        self._vital.add(self._fork(self._be_agent))
-        self._agent_end.close()
-        print(msgspec.json.encode(self._connection).decode(), flush=True)
+        if self._launch.recruiting is not None:
+            self._vital.add(self._fork(self._be_recruiter))
 
     def _be_broker(self, tell: int) -> None:
-        def ready(address: str) -> None:
-            os.write(tell, address.encode())
+        def ready(connection: Connection) -> None:
+            os.write(tell, msgspec.json.encode(connection))
             os.close(tell)
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
@@ -96,7 +117,12 @@ class ForkServer:
     def _be_agent(self) -> None:
         self._orders.close()
         self._log_as("agent")
-        Agent(self._connection, self._agent_end, self._launch.memory_limit).run()
+        Agent(self._launch, self._agent_end).run()
+
+    def _be_recruiter(self) -> None:
+        self._orders.close()
+        self._log_as("recruiter")
+        Recruiter(self._launch, self._lifeline).run()
 
     def _be_worker(self, number: int, board: mmap) -> None:
         self._orders.close()
@@ -110,7 +136,7 @@ class ForkServer:
         self._log_as(name)
         watch = new_watch(launch.reports, name)
         worker = Worker(self._connection, number, board, self._lifeline, program, launch.forward, watch)
-        worker.size = max(1, launch.first + launch.n)
+        worker.size = max(1, launch.size)
         worker.recorded = bool(launch.reports.timeline)
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
@@ -135,7 +161,8 @@ class ForkServer:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+                signal.signal(signum, signal.SIG_DFL)
             os.setpgid(0, 0)
             os.close(self._hold)
             os.close(self._signals)
@@ -153,8 +180,8 @@ class ForkServer:
     def _serve(self) -> None:
         poll = select.poll()
         # Processes that the starter has forked may hold its end of our standard input open.
-        starter = processes.open_pid(self._connection.pid)
-        for fd in (0, self._signals, self._orders.fileno(), starter):
+        starter = None if self._connection.away else processes.open_pid(self._connection.pid)
+        for fd in (0 if self._held else None, self._signals, self._orders.fileno(), starter):
             if fd is not None:
                 poll.register(fd, select.POLLIN)
         while not self._ending:
@@ -166,6 +193,9 @@ class ForkServer:
                     self._ending = True
                 elif fd == self._signals:
                     os.read(fd, 4096)
+                    if self._leaving:
+                        self._leaving = False
+                        self._tell(Leave())
                     self._reap()
                 else:
                     self._obey(self._orders.recv(65536))
@@ -193,7 +223,7 @@ class ForkServer:
                 if number == order.number:
                     processes.kill_group(pid)
 
-    def _tell(self, order: Forked | Gone) -> None:
+    def _tell(self, order: Forked | Gone | Leave) -> None:
         try:
             self._orders.send(encode_order(order))
         except OSError:
@@ -248,16 +278,21 @@ class ForkServer:
 
 def main() -> None:
     """Read the launch from standard input, and run the pool."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for roots; workers have a use of their own for it
     launch = msgspec.json.decode(sys.stdin.buffer.readline(), type=Launch)
+    os.chdir(launch.cwd)
+    prepare(launch)
+    ForkServer(launch).run()
+
+
+def prepare(launch: Launch) -> None:
+    """Import what all processes will need, so that they share it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for roots; workers have a use of their own for it
     sys.path[:] = launch.path or sys.path
     sys.argv[:] = launch.argv
-    os.chdir(launch.cwd)
     for module in launch.preload:
         importlib.import_module(module)
     gc.freeze()  # what is there now stays shared with the children
     gc.enable()
-    ForkServer(launch).run()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""How many workers a host should have by default."""
+"""What a host is: how many workers it should have by default, and which Python it runs."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from math import ceil, floor, isfinite
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 #: Where memory is limited, a worker is taken to need this much, in bytes: Python, some libraries and their data. The
 #: program that starts the pool is, too.
 WORKER_MEMORY = 256 * 2**20
+#: Functions that travel are byte code, which another version does not understand.
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -15,10 +15,12 @@ from pathlib import Path
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Cap, Connection, Launch, Reports
+from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Cap, Connection, Launch, Recruiting, Reports
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import cpus
+from scoop_core.hosts import PYTHON, cpus
+from scoop_core.launchers.shells import ssh_name
 from scoop_core.link import new_secrets
+from scoop_core.network import resolve, route_to
 from scoop_core.threads import thread_limits
 
 #: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
@@ -40,6 +42,7 @@ def launch(
     memory_limit: int = 0,
     reports: Reports = NO_REPORTS,
     cap: Cap | None = None,
+    recruiting: Recruiting | None = None,
 ) -> tuple[Connection, subprocess.Popen[bytes]]:
     """Start the processes of a pool; see `config.Launch` for the arguments. They end with this one.
 
@@ -47,6 +50,7 @@ def launch(
         ValueError: the name is taken, or not fit for a file name.
         StartFailed: they could not be started.
     """
+    remote = f"tcp://{_listen_at(recruiting)}:*" if recruiting else "tcp://127.0.0.1:*" if tcp else ""
     identity = os.urandom(8).hex()
     name = name or f"pool-{identity[:6]}"
     letters = name.replace("-", "").replace("_", "").replace(".", "")
@@ -56,19 +60,22 @@ def launch(
         raise ValueError(f"there is a pool {name!r} already: connect to it, or take another name")
     folder = files.new_folder()
     shelf = files.new_shelf(folder)
-    keys, server_secret = new_secrets() if tcp else (None, None)
-    address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
+    keys, server_secret = new_secrets() if remote else (None, None)
     host = socket.gethostname()
-    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap, host)
+    connection = Connection(
+        identity, name, f"ipc://{folder}/broker", folder, shelf, os.getpid(), keys, cap, host,
+        remote,
+    )  # fmt: skip
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
     # more threads than one it would start them where all processes are forked.
     if "numpy" in sys.modules and limits["OPENBLAS_NUM_THREADS"] == "1":
         preload = ["numpy", *preload]
-    out = [] if forward else [os.dup(1)]
+    out = -1 if forward else os.dup(1)
     order = Launch(
         connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
-        memory_limit, sys.argv, reports, *out,
+        memory_limit, sys.argv, reports, out, recruiting,
+        version=PYTHON, size=first + n,
     )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
     # Modules make next to no garbage: to look for it takes longer than the forks.
@@ -79,12 +86,12 @@ def launch(
         [sys.executable, "-P", "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        pass_fds=out,
+        pass_fds=[] if forward else [out],
         env={**without_secrets(os.environ), **limits},
         start_new_session=True,
     )
-    for fd in out:
-        os.close(fd)
+    if not forward:
+        os.close(out)
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.write(msgspec.json.encode(order) + b"\n")
@@ -102,6 +109,16 @@ def launch(
             f"The pool {name!r} could not be started: its first process ended, or said nothing for "
             f"{START_SECONDS:g} s. What it printed on the standard error stream tells why."
         ) from error
+
+
+def _listen_at(recruiting: Recruiting) -> str:
+    """Where the broker listens for peers of other hosts: that one address, and no other."""
+    if recruiting.tunnel:
+        return "127.0.0.1"
+    if recruiting.external:
+        return resolve(recruiting.external)
+    first = next(host for host, _ in recruiting.hosts if host)
+    return route_to(ssh_name(recruiting.ssh, first))
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -487,22 +487,22 @@ class Leaving(Header, tag="leaving"):
 
 
 class Store(Header, tag="store"):
-    """To an agent: the bytes of a segment, as a frame, for its shelf."""
+    """To an agent: a segment for its shelf, with its bytes as a frame."""
 
-    name: str
+    segment: Segment
 
 
 class Stored(Header, tag="stored"):
     """The answer of the agent: whether there was room for it."""
 
-    name: str
+    segment: Segment
     fits: bool
 
 
 class Discard(Header, tag="discard"):
     """To an agent: nobody needs these segments any more."""
 
-    names: tuple[str, ...]
+    segments: tuple[Segment, ...]
 
 
 class Spawn(Header, tag="spawn"):

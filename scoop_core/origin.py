@@ -12,12 +12,13 @@ from types import FrameType
 
 from scoop_core import messages as m
 from scoop_core.calls import ProgramInterrupted
-from scoop_core.config import NO_REPORTS, Connection, Reports
+from scoop_core.client import Client, all_called
+from scoop_core.config import NO_REPORTS, Connection, Recruiting, Reports
 from scoop_core.current import current
-from scoop_core.errors import BrokerLost
+from scoop_core.errors import BrokerLost, StartFailed
 from scoop_core.fibers import Fiber
 from scoop_core.hosts import cpus
-from scoop_core.launch import launch, reap
+from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.program import Program
 from scoop_core.threads import thread_limits
 from scoop_core.watching import Watch, new_watch
@@ -107,6 +108,7 @@ def run_program(
     preload: Sequence[str] = (),
     nice: int = 0,
     reports: Reports = NO_REPORTS,
+    recruiting: Recruiting | None = None,
     beside: Callable[[Connection], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Run a script as the root of a pool of n workers, of which this process is one; then end the pool.
@@ -119,9 +121,11 @@ def run_program(
         preload: modules to import once, before the workers are forked.
         nice: added to the workers' niceness.
         reports: what this process and the workers write down.
+        recruiting: how it gets workers on other hosts; the program begins when all have them.
         beside: is given the pool, and entered for as long as the script runs.
 
     Raises:
+        StartFailed: there are no workers on some host; the message says why.
         BaseException: what the script raised.
     """
     sys.argv = [program.path if program.module else program.target, *arguments]
@@ -129,7 +133,7 @@ def run_program(
     os.environ.update(thread_limits(n, cpus(), os.environ))  # this process is one of the workers
     connection, process = launch(
         n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
-        first=1, nice=nice, reports=reports,
+        first=1, nice=nice, reports=reports, recruiting=recruiting,
     )  # fmt: skip
     origin = Origin(connection, program, new_watch(reports, "w0"))
     origin.size = n
@@ -143,6 +147,8 @@ def run_program(
             origin.settle()
 
     try:
+        if recruiting is not None:
+            _await_hosts(connection)
         with beside(connection):
             origin.run_program(work)
     finally:
@@ -151,3 +157,17 @@ def run_program(
             origin.link.send(m.Stop())
         origin.link.close()
         reap(process)
+
+
+def _await_hosts(connection: Connection) -> None:
+    """Wait until all hosts are there: a program that has begun can't be told any more which one is not."""
+    client = Client(connection)
+    try:
+        client.connect()
+        end = time.monotonic() + START_SECONDS
+        while not (picture := client.picture())["pool"]["recruits"] or not all_called(picture):
+            if time.monotonic() > end:
+                raise StartFailed(f"Not all hosts have answered after {START_SECONDS:g} s.")
+            time.sleep(0.02)
+    finally:
+        client.close()

@@ -62,7 +62,7 @@ class Peer(ABC):
         self.name = name
         self.size = 1
         self.program = program
-        self.packer = Packer(Shelf(connection.shelf, name), program)
+        self.packer = Packer(Shelf(connection.shelf, name, lays=not connection.away), program)
         self.owner = Owner(name, self._post, self.packer)
         self.lost: BaseException | None = None
         self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
@@ -80,7 +80,7 @@ class Peer(ABC):
     def hello(self, role: str, number: int = -1) -> None:
         """Introduce this process to the broker; from now on messages come."""
         self.link.start()
-        self.link.send(m.Hello(role, os.getpid(), socket.gethostname(), number))
+        self.link.send(m.Hello(role, os.getpid(), socket.gethostname(), number, self.connection.shelf))
 
     # ---- what differs ------------------------------------------------------------------------------------------
 
@@ -322,6 +322,8 @@ class Peer(ABC):
                 "Start a new one, and submit again what was pending."
             )
         )
+        if self.connection.away:  # on another host, where nobody can tell whether the pool is gone
+            return
         end = time.monotonic() + 0.2  # the system needs a moment to close all that a dead process had open
         while is_running(self.connection):
             if time.monotonic() > end:

@@ -14,8 +14,8 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
-from scoop_core.client import Client
-from scoop_core.config import MAX_STILLBORN, Cap
+from scoop_core.client import Client, all_called
+from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost, NoSuchPool, OverLimit, StartFailed
 from scoop_core.hosts import default_workers
@@ -103,6 +103,7 @@ class Pool:
                     f"The workers of pool {self.name!r} die while they start. What they printed on the standard "
                     "error stream tells why."
                 )
+            all_called(picture)
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(managed)} of {wanted} workers are there after {timeout:g} s")
             time.sleep(0.005)
@@ -151,16 +152,18 @@ def start(
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
     cap: Cap | None = None,
+    recruiting: Recruiting | None = None,
 ) -> Pool:
-    """Start a pool on this machine, and make it the current one.
+    """Start a pool, and make it the current one.
 
     Args:
         n: how many workers; None: one for each CPU that this process may use (see `hosts.default_workers`).
         name: for `connect`; None: one is made up.
-        tcp: connect by TCP with CURVE keys, instead of by a Unix socket.
+        tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of its connection file.
         preload: modules to import once, before the workers are forked.
         memory_limit: that a worker may use, in bytes or as text ("500MB", "2GiB"); None: no limit.
         cap: how many workers it may ever have; None: any number.
+        recruiting: how it gets workers on other hosts; n is the number of all then.
 
     Raises:
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
@@ -170,7 +173,9 @@ def start(
     n = default_workers() if n is None else n
     check_size(n, cap)
     limit = 0 if memory_limit is None else parse_size(memory_limit)
-    connection, process = launch(n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap)
+    connection, process = launch(
+        n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
+    )
     client = Client(connection)
     pool = Pool(client, process)
     try:

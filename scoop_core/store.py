@@ -54,11 +54,13 @@ class Shelf:
     Args:
         folder: the shelf; made by whoever starts the pool.
         owner: a prefix of file names, different for every process.
+        lays: False on other hosts than the broker's: what they send travels, for only from there is it carried on.
     """
 
-    def __init__(self, folder: str, owner: str) -> None:
+    def __init__(self, folder: str, owner: str, lays: bool = True) -> None:
         self._folder = Path(folder)
         self._owner = owner
+        self._lays = lays
         self._lock = threading.Lock()  # several threads submit
         self._shared: dict[str, _Shared] = {}  # by name
         self._alike: dict[Fingerprint, list[_Shared]] = {}
@@ -66,7 +68,7 @@ class Shelf:
 
     def share(self, buffer: memoryview) -> Segment | None:
         """As `put`; but if the same bytes lie there already, that segment once more. `discard` it as often."""
-        if buffer.nbytes < THRESHOLD:
+        if buffer.nbytes < THRESHOLD or not self._lays:
             return None
         view = buffer.cast("B")
         fingerprint = _fingerprint(view)
@@ -100,28 +102,36 @@ class Shelf:
 
     def put(self, buffer: memoryview) -> Segment | None:
         """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
-        size = buffer.nbytes
-        if size < THRESHOLD:
+        if buffer.nbytes < THRESHOLD or not self._lays:
             return None
-        name = f"{self._owner}-{os.urandom(8).hex()}"
-        path = self._folder / name
+        segment = Segment(f"{self._owner}-{os.urandom(8).hex()}", buffer.nbytes)
+        return segment if self.lay(segment, buffer) else None
+
+    def lay(self, segment: Segment, buffer: memoryview) -> bool:
+        """Lay the bytes of a segment on the shelf; False if there is no room."""
+        size = segment.size
+        path = self._folder / segment.name
         try:
             free = os.statvfs(self._folder)
             if size > free.f_bavail * free.f_frsize - RESERVE * free.f_blocks * free.f_frsize:
-                return None
+                return False
             fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        except OSError:  # no such folder (another host), or full: it travels then
-            return None
+        except OSError:  # no such folder, or full: it travels then
+            return False
         try:
             left = buffer.cast("B")
             while left:
                 left = left[os.write(fd, left) :]
         except OSError:  # somebody else filled it up
             path.unlink(missing_ok=True)
-            return None
+            return False
         finally:
             os.close(fd)
-        return Segment(name, size)
+        return True
+
+    def holds(self, segment: Segment) -> bool:
+        """Whether a segment still lies there."""
+        return (self._folder / segment.name).exists()
 
     def get(self, segment: Segment, take: bool, writable: bool) -> Any:
         """The bytes of a segment.

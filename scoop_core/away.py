@@ -1,0 +1,81 @@
+"""The first process of a pool on another host than its broker's: ``python -m scoop_core.away [FILE]``.
+
+It reads the launch from the file, or one line of the standard input, whose end is then its end as well. It ends, with
+all that it has started, when the broker is gone or can't be reached any more.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from scoop_core import files
+from scoop_core.config import Launch
+from scoop_core.errors import StartFailed
+from scoop_core.forkserver import ForkServer, prepare
+from scoop_core.hosts import PYTHON, cpus
+from scoop_core.threads import thread_limits
+
+#: A broker that has not answered by then can't be reached: as a rule it is behind a firewall.
+REACH_SECONDS = 8.0
+
+
+def check(launch: Launch) -> None:
+    """Whether this host can be part of the pool.
+
+    Raises:
+        StartFailed: its Python is another one, or the broker can't be reached.
+    """
+    if launch.version != PYTHON:
+        raise StartFailed(
+            f"Python is {PYTHON} here ({sys.executable}), and {launch.version} in the pool; functions travel between "
+            "equal ones only"
+        )
+    address = launch.connection.remote
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+    except OSError as error:
+        raise StartFailed(
+            f"the broker can't be reached at {address} ({error}); --external-hostname gives another name or address "
+            "of its host, and --tunnel leads there by ssh"
+        ) from None
+
+
+def settle(launch: Launch) -> Launch:
+    """The launch with folders of its own, in the pool's working directory, if there is such a one here."""
+    folder = files.new_folder()
+    with suppress(OSError):
+        os.chdir(launch.cwd)
+    os.environ.update(thread_limits(launch.n, cpus(), os.environ))
+    connection = msgspec.structs.replace(launch.connection, folder=folder, shelf=files.new_shelf(folder))
+    return msgspec.structs.replace(launch, connection=connection)
+
+
+def main(arguments: list[str]) -> int:
+    """Be a part of the pool, as long as there is one; the exit status."""
+    line = Path(arguments[0]).read_bytes() if arguments else sys.stdin.buffer.readline()
+    launch = msgspec.json.decode(line, type=Launch)
+    try:
+        check(launch)
+    except StartFailed as error:
+        print(f"{socket.gethostname()}: {error}", file=sys.stderr)
+        return 1
+    launch = settle(launch)
+    try:
+        prepare(launch)
+    except ImportError as error:
+        files.remove_pool(launch.connection)
+        print(f"{socket.gethostname()}: {error}", file=sys.stderr)
+        return 1
+    ForkServer(launch, held=not arguments).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
