@@ -93,7 +93,7 @@ def start(
         n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
             ``CPU_LIMIT`` and ``SLURM_CPUS_PER_TASK`` are honoured.
         name: by which `connect` finds it; by default one is made up.
-        tcp: use TCP with CURVE keys instead of a Unix socket.
+        tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of the connection file.
         preload: modules to import once, before the workers are forked: they then start with them.
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
             more is ended and replaced; the task that it was running is given up after some tries.

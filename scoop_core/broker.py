@@ -7,13 +7,18 @@ import socket
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from scoop_core import messages as m
 from scoop_core.broker_state import BrokerState
-from scoop_core.config import Launch
+from scoop_core.config import Connection, Launch
 from scoop_core.files import remove_pool
 from scoop_core.ledger import Send
 from scoop_core.link import open_hub
 from scoop_core.processes import kill_group, open_pid
+
+#: Who has ended is heard out within this time, on the broker's host; of others the end of the connection is awaited.
+EXIT_SECONDS = 0.001
 
 
 class Broker:
@@ -22,10 +27,10 @@ class Broker:
     Args:
         launch: the pool.
         lifeline: a descriptor whose end means: the pool ends.
-        ready: called with the address that peers connect to.
+        ready: called with the connection by which peers reach it.
     """
 
-    def __init__(self, launch: Launch, lifeline: int, ready: Callable[[str], None]) -> None:
+    def __init__(self, launch: Launch, lifeline: int, ready: Callable[[Connection], None]) -> None:
         self._hub = open_hub(launch.connection, launch.server_secret)
         self._hub.watch(lifeline)
         self._lifeline = lifeline
@@ -39,7 +44,7 @@ class Broker:
             "root": launch.connection.pid,
         }
         self.state = BrokerState(launch.connection.name, shown, wanted=launch.n, first=launch.first)
-        ready(self._hub.address)
+        ready(msgspec.structs.replace(launch.connection, remote=self._hub.remote))
 
     def run(self) -> None:
         """Serve until the pool is told to stop, or nobody is left who needs it."""
@@ -48,7 +53,7 @@ class Broker:
         # not read yet; so each waits until the worker was heard out. Else its last outcomes would be taken for lost.
         exits: list[tuple[str, m.Exited]] = []
         while not state.stopping:
-            deadline = time.time() if exits else state.deadline()
+            deadline = time.time() + EXIT_SECONDS if exits else state.deadline()
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
                 self._kill_workers()

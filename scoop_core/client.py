@@ -72,7 +72,8 @@ class Client(Peer):
         self.link.serve(lambda: self.welcome or self.refused is not None or self.lost is not None, timeout)
         if not self.welcome:
             self.close()
-            reason = self.refused or f"no answer from {self.connection.address} within {timeout:g} s"
+            place = self.connection.address or self.connection.remote
+            reason = self.refused or f"no answer from {place} within {timeout:g} s"
             raise StartFailed(
                 f"Can't connect to the pool {self.connection.name!r} on {socket.gethostname()}: {reason}."
             )

@@ -35,6 +35,10 @@ STOP_GRACE = 1.0
 STOPPED_SECONDS = 2.0
 #: An interrupt is heard after so many seconds at the latest (to look that often costs a waiting root nothing).
 INTERRUPT_SECONDS = 0.2
+#: Who is connected over a network asks for a sign of life so often, in seconds, and takes the other for gone when
+#: there was none for so long: a host that is cut off is noticed, and a cut that is mended before does no harm.
+HEARTBEAT_SECONDS = 2.0
+SILENCE_SECONDS = 10.0
 #: Variables of the environment (as patterns) that the processes of a pool don't get: with these tokens one acts for
 #: the user, in all of a JupyterHub or in a Jupyter server. Tasks need none of them, but they print and save their
 #: environment, and start programs that do.
@@ -42,7 +46,7 @@ SECRETS = ("JUPYTERHUB_*TOKEN*", "JPY_*TOKEN*", "JUPYTER_TOKEN")
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """CURVE keys of a pool on TCP, in Z85; kept in the connection file only."""
+    """CURVE keys of a pool that listens on TCP, in Z85; kept in the connection file only."""
 
     server_public: str
     client_public: str
@@ -61,13 +65,14 @@ class Connection(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    address: str
+    address: str  # for peers of the broker's own host: a Unix socket; "" on other hosts
     folder: str  # the pool's own folder: socket and log; 0700
     shelf: str  # the pool's folder for shared memory; 0700
     pid: int  # of the process that started the pool
-    secrets: Secrets | None = None
+    secrets: Secrets | None = None  # for `remote`
     cap: Cap | None = None  # of its number of workers
     host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
+    remote: str = ""  # for peers of other hosts: TCP ("tcp://10.0.0.5:*" until it is bound); "" if there are none
 
 
 class Reports(msgspec.Struct, frozen=True):

@@ -18,8 +18,6 @@ from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
 SOCKET_PATH = 107
-#: How long a pool on another host may take to answer the question whether it is there, in seconds.
-PROBE_SECONDS = 2.0
 
 
 def runtime_folder() -> Path:
@@ -96,16 +94,11 @@ def running_pools(known: Container[str] = ()) -> list[Connection]:
 
 
 def is_running(connection: Connection) -> bool:
-    """Whether somebody listens at the pool's address."""
-    kind, _, place = connection.address.partition("://")
-    host, _, port = place.rpartition(":")
+    """Whether somebody listens at the pool's address on this host."""
     try:
-        if kind == "tcp":
-            socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
-        else:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                probe.connect(place)
-    except (OSError, ValueError):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(connection.address.removeprefix("ipc://"))
+    except OSError:
         return False
     return True
 

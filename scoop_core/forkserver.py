@@ -27,7 +27,7 @@ import msgspec
 from scoop_core import logs, processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, decode_order, encode_order
 from scoop_core.broker import Broker
-from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Launch
+from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Connection, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
@@ -74,18 +74,18 @@ class ForkServer:
         self._vital.add(self._fork(lambda: self._be_broker(tell)))
         os.close(tell)
         with os.fdopen(told) as pipe:
-            address = pipe.read()
-        if not address:
+            connection = pipe.read()
+        if not connection:
             raise RuntimeError("the broker could not be started")
-        self._connection = msgspec.structs.replace(self._connection, address=address)
+        self._connection = msgspec.json.decode(connection, type=Connection)
         write_connection(self._connection)
         self._vital.add(self._fork(self._be_agent))
         self._agent_end.close()
         print(msgspec.json.encode(self._connection).decode(), flush=True)
 
     def _be_broker(self, tell: int) -> None:
-        def ready(address: str) -> None:
-            os.write(tell, address.encode())
+        def ready(connection: Connection) -> None:
+            os.write(tell, msgspec.json.encode(connection))
             os.close(tell)
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two

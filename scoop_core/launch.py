@@ -57,9 +57,11 @@ def launch(
     folder = files.new_folder()
     shelf = files.new_shelf(folder)
     keys, server_secret = new_secrets() if tcp else (None, None)
-    address = "tcp://127.0.0.1:*" if tcp else f"ipc://{folder}/broker"
     host = socket.gethostname()
-    connection = Connection(identity, name, address, folder, shelf, os.getpid(), keys, cap, host)
+    connection = Connection(
+        identity, name, f"ipc://{folder}/broker", folder, shelf, os.getpid(), keys, cap, host,
+        "tcp://127.0.0.1:*" if tcp else "",
+    )  # fmt: skip
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
     # more threads than one it would start them where all processes are forked.

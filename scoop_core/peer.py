@@ -322,6 +322,8 @@ class Peer(ABC):
                 "Start a new one, and submit again what was pending."
             )
         )
+        if not self.connection.address:  # on another host, where nobody can tell whether the pool is gone
+            return
         end = time.monotonic() + 0.2  # the system needs a moment to close all that a dead process had open
         while is_running(self.connection):
             if time.monotonic() > end:

@@ -157,7 +157,7 @@ def start(
     Args:
         n: how many workers; None: one for each CPU that this process may use (see `hosts.default_workers`).
         name: for `connect`; None: one is made up.
-        tcp: connect by TCP with CURVE keys, instead of by a Unix socket.
+        tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of its connection file.
         preload: modules to import once, before the workers are forked.
         memory_limit: that a worker may use, in bytes or as text ("500MB", "2GiB"); None: no limit.
         cap: how many workers it may ever have; None: any number.

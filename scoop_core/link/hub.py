@@ -21,10 +21,12 @@ LINGER = 0.2
 class Hub(ABC):
     """The broker's end: many peers, told apart by their names."""
 
-    address: str  # where it is bound (with the port, where the system chose it)
+    address: str  # where it is bound for peers of its own host
+    remote = ""  # and for those of others (with the port that the system chose), if they can reach it
 
     def __init__(self) -> None:
         self.garbage = 0  # messages that did not decode
+        self.names: set[str] = set()  # of the peers that are here
 
     @abstractmethod
     def watch(self, fd: int) -> None:
@@ -151,10 +153,11 @@ class StreamHub(Hub):
             name = raw.decode("ascii")
         except UnicodeDecodeError:
             name = ""
-        if not name or name in self._peers:
+        if not name or name in self.names:
             self.garbage += 1
             self._drop(fd)
             return None
+        self.names.add(name)
         self._names[fd] = name
         self._peers[name] = fd, stream
         return name
@@ -168,6 +171,7 @@ class StreamHub(Hub):
         name = self._names.pop(fd, None)
         if name is not None:
             del self._peers[name]
+            self.names.discard(name)
             self._gone.append(name)
 
     def gone(self) -> list[str]:

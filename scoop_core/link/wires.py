@@ -1,4 +1,4 @@
-"""Which wire an address means: a Unix socket within one host, ZeroMQ with CURVE on a network.
+"""Which wire a peer takes: a Unix socket on the broker's host, ZeroMQ with CURVE from others.
 
 The latter is imported when it is used: that takes 0.1 s, a third of what it takes to start a whole pool.
 """
@@ -17,20 +17,21 @@ def open_hub(connection: Connection, server_secret: str | None) -> Hub:
     """The broker's end.
 
     Args:
-        connection: where to bind. On TCP every peer must have the pool's CURVE keys.
-        server_secret: the broker's own secret key, on TCP.
+        connection: where to bind. Over the network every peer must have the pool's CURVE keys.
+        server_secret: the broker's own secret key, for that.
 
     Raises:
         ValueError: a network address without keys.
     """
-    if connection.address.startswith(_LOCAL):
-        return StreamHub(connection.address.removeprefix(_LOCAL))
+    path = connection.address.removeprefix(_LOCAL)
+    if not connection.remote:
+        return StreamHub(path)
     secrets = _keys(connection)
     if server_secret is None:
-        raise ValueError(f"{connection.address}: the broker needs its secret key")
-    from scoop_core.link.curve import CurveHub
+        raise ValueError(f"{connection.remote}: the broker needs its secret key")
+    from scoop_core.link.joint import JointHub
 
-    return CurveHub(connection.address, secrets, server_secret)
+    return JointHub(path, connection.remote, secrets, server_secret)
 
 
 def open_end(connection: Connection, name: str) -> End:
@@ -39,18 +40,19 @@ def open_end(connection: Connection, name: str) -> End:
     Raises:
         ValueError: a network address without keys.
     """
-    if connection.address.startswith(_LOCAL):
+    if connection.address:
         stream = Stream.connect(connection.address.removeprefix(_LOCAL))
         stream.put(name.encode())
         return stream
+    secrets = _keys(connection)
     from scoop_core.link.curve import CurveEnd
 
-    return CurveEnd(connection.address, _keys(connection), name)
+    return CurveEnd(connection.remote, secrets, name)
 
 
 def _keys(connection: Connection) -> Secrets:
     if connection.secrets is None:
-        raise ValueError(f"{connection.address}: only ipc goes without keys")
+        raise ValueError(f"{connection.remote}: only a Unix socket goes without keys")
     return connection.secrets
 
 

@@ -196,7 +196,7 @@ from scoop_core.client import Client
 from scoop_core.config import Connection, Secrets
 def reach(public, secret):
     keys = Secrets(pool["secrets"]["server_public"], public, secret)
-    connection = Connection(**{**pool, "secrets": keys})
+    connection = Connection(**{**pool, "secrets": keys, "address": ""})
     try:
         Client(connection).connect(2.0)
     except scoop.StartFailed:
@@ -205,7 +205,7 @@ def reach(public, secret):
 def shout():
     with zmq.Context() as context, context.socket(zmq.DEALER) as wire:
         wire.linger = wire.sndtimeo = 0
-        wire.connect(pool["address"])
+        wire.connect(pool["remote"])
         try:
             wire.send(m.encode(m.Hello("root", os.getpid(), "here")))
         except zmq.Again:  # the connection is already over

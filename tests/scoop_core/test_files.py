@@ -161,16 +161,7 @@ def test_only_pools_that_run_are_found_and_what_dead_ones_left_is_removed(tmp_pa
     assert not connection_file("b-alive").exists()
 
 
-def test_a_pool_on_tcp_runs_while_somebody_listens() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        assert is_running(Connection("1", "p", address, "", "", 1))
-    assert not is_running(Connection("1", "p", address, "", "", 1))
-
-
-@pytest.mark.parametrize("address", ["", "ipc://", "tcp://", "tcp://127.0.0.1:x", "ipc://" + "x" * 200])
+@pytest.mark.parametrize("address", ["", "ipc://", "tcp://127.0.0.1:1", "ipc://" + "x" * 200])
 def test_an_address_that_leads_nowhere_is_no_running_pool(address: str) -> None:
     assert not is_running(Connection("1", "p", address, "", "", 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ from zmq.utils import garbage
 
 from scoop_core import messages as m
 from scoop_core.config import Connection, Secrets
-from scoop_core.link import Link, new_secrets, open_hub
+from scoop_core.link import Link, curve, new_secrets, open_hub
+from scoop_core.link.pieces import PIECE
 from scoop_core.link.stream import Stream
 from tests.stranger import Stranger
 from tests.waiting import eventually
@@ -32,12 +34,13 @@ def plain(frames: list[Any]) -> list[bytes]:
 class Wire:
     """A hub, and the links to it; `messages` are those that the hub has taken."""
 
-    def __init__(self, address: str = "", secrets: Secrets | None = None, server_secret: str | None = None) -> None:
+    def __init__(self, remote: str = "", secrets: Secrets | None = None, server_secret: str | None = None) -> None:
+        self.server_secret = server_secret
         self._folder = tempfile.TemporaryDirectory(prefix="link-", dir="/tmp")  # sockets need short paths
-        address = address or f"ipc://{self._folder.name}/hub"
-        self.connection = Connection("1", "p", address, "", "", 1, secrets)
-        self.hub = open_hub(self.connection, server_secret)
-        self.connection = msgspec.structs.replace(self.connection, address=self.hub.address)
+        self.near = Connection("1", "p", f"ipc://{self._folder.name}/hub", "", "", 1, secrets, remote=remote)
+        self.hub = open_hub(self.near, server_secret)
+        self.far = msgspec.structs.replace(self.near, address="", remote=self.hub.remote)
+        self.connection = self.far if remote else self.near
         self.links: list[Link] = []
         self.messages: list[Message] = []
         self.open = True
@@ -94,7 +97,7 @@ def collector() -> Iterator[None]:
 
 
 def guarded() -> Wire:
-    """On TCP, with keys."""
+    """On TCP as well, with keys; links go over TCP."""
     secrets, server_secret = new_secrets()
     return Wire("tcp://127.0.0.1:*", secrets, server_secret)
 
@@ -191,11 +194,13 @@ def test_to_send_to_who_is_gone_does_nothing(wire: Wire) -> None:
 
 def test_what_was_sent_before_the_end_still_arrives(wire: Wire) -> None:
     link = wire.link()
+    link.send(m.Stop())
+    wire.take(1)  # it is let in
     for header in numbered(100):
         link.post(header)
     link.close()
     link.close()
-    assert len(wire.take(100)) == 100
+    assert len(wire.take(101)) == 101
 
 
 def test_a_name_that_is_in_use_cannot_be_taken_over(wire: Wire) -> None:
@@ -261,24 +266,27 @@ def test_who_only_knocks_leaves_no_trace(local: Wire) -> None:
     assert len(local.hub._streams) == 1  # type: ignore[attr-defined]
 
 
-def test_a_hub_tells_who_has_left_after_all_that_was_said(local: Wire) -> None:
-    link = local.link("r")
-    local.link("other").send(m.Stop())
-    for header in numbered(1000):
+def test_a_hub_tells_who_has_left_after_all_that_was_said(wire: Wire) -> None:
+    link = wire.link("r")
+    link.send(m.Stop())
+    wire.link("other").send(m.Stop())
+    wire.take(2)
+    for header in numbered(3000):
         link.post(header)
     link.close()
-    assert len(local.take(1001)) == 1001
     gone: list[str] = []
 
     def left() -> list[str]:
-        gone.extend(local.hub.gone())
+        gone.extend(wire.hub.gone())
+        assert not gone or len(wire.messages) == 3002
         return gone
 
-    local.pump(left)
+    wire.pump(left)
     assert gone == ["r"]
-    second = local.link("r")  # the name is free again
+    second = wire.link("r")  # the name is free again
     second.send(m.Scale(7))
-    assert local.take(1002)[-1] == ("r", m.Scale(7), [])
+    assert wire.take(3003)[-1] == ("r", m.Scale(7), [])
+    assert wire.hub.gone() == []
 
 
 def test_to_connect_to_nobody_is_to_have_lost_the_broker(local: Wire) -> None:
@@ -706,7 +714,7 @@ def test_on_tcp_who_has_the_keys_is_let_in(network: Wire) -> None:
 
 
 def test_nobody_listens_or_speaks_on_tcp_without_keys() -> None:
-    connection = Connection("1", "p", "tcp://127.0.0.1:*", "", "", 1)
+    connection = Connection("1", "p", "", "", "", 1, remote="tcp://127.0.0.1:*")
     with pytest.raises(ValueError, match="keys"):
         open_hub(connection, None)
     with pytest.raises(ValueError, match="keys"):
@@ -747,12 +755,212 @@ def test_on_tcp_who_has_not_the_keys_gets_nothing(network: Wire, how: Callable[[
 
 
 def test_bytes_that_are_not_even_zeromq_do_no_harm(network: Wire) -> None:
-    host, _, port = network.connection.address.removeprefix("tcp://").rpartition(":")
+    host, _, port = network.connection.remote.removeprefix("tcp://").rpartition(":")
     for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"\xff" + bytes(8) + b"\x7f" + bytes(1000)):
         with socket.create_connection((host, int(port))) as raw:
             raw.sendall(data)
     network.link("r").send(m.Stop())
     assert network.take(1) == [("r", m.Stop(), [])]
+
+
+def test_a_hub_on_both_wires_hears_both_and_a_name_is_unique_over_both(network: Wire) -> None:
+    ears = {name: Ear() for name in ("here", "there", "thief here", "thief there")}
+    here = network.link("w0", ears["here"], connection=network.near)
+    there = network.link("w1", ears["there"])
+    here.send(m.Scale(0))
+    there.send(m.Scale(1))
+    network.take(2)
+    network.link("w1", ears["thief here"], connection=network.near).send(m.Stop())
+    network.link("w0", ears["thief there"]).send(m.Stop())
+    network.pump(lambda: network.hub.garbage == 2)
+    network.say("w0", m.Scale(0))
+    network.say("w1", m.Scale(1))
+    network.pump(lambda: ears["here"].heard and ears["there"].heard)
+    assert {name: ear.heard for name, ear in ears.items() if ear.heard} == {
+        "here": [m.Scale(0)],
+        "there": [m.Scale(1)],
+    }
+    assert [header for _, header, _ in network.messages] == [m.Scale(0), m.Scale(1)]
+    assert network.hub.gone() == []
+
+
+def test_ends_are_told_of_the_right_ones_though_descriptors_are_used_again(network: Wire) -> None:
+    gone: list[str] = []
+
+    def has_left(name: str) -> bool:
+        gone.extend(network.hub.gone())
+        return name in gone
+
+    stays = network.link("stays")
+    stays.send(m.Stop())
+    network.take(1)
+    for count in range(20):
+        link = network.link(f"r{count}")
+        link.send(m.Scale(count))
+        network.take(count + 2)
+        link.close()  # unnoticed, while the next one comes
+        if count % 3 == 0:
+            network.pump(lambda name=f"r{count}": has_left(name))  # type: ignore[misc]
+    network.pump(lambda: has_left("r19"))
+    assert sorted(gone) == sorted(f"r{count}" for count in range(20))
+    network.say("stays", m.Stop())
+    assert stays.alive
+
+
+def test_who_comes_again_under_its_name_is_heard_after_its_end_was_told(network: Wire) -> None:
+    first = network.link("agent")
+    first.send(m.Scale(1))
+    network.take(1)
+    first.close()
+    order: list[Any] = []
+    second = network.link("agent")
+    end = time.monotonic() + 20
+    while m.Scale(2) not in order and time.monotonic() < end:
+        second.send(m.Scale(2))
+        network.hub.wait(0.005)
+        order += [header for _, header, _ in network.hub.messages()]
+        order += network.hub.gone()
+    assert order[:2] == ["agent", m.Scale(2)]
+    assert network.hub.gone() == []
+
+
+def test_a_peer_may_come_before_the_broker_listens() -> None:
+    wire = guarded()
+    far = wire.far
+    wire.close()
+    early = Link(far, "early", lambda *_: None, lambda: None)
+    early.start()
+    early.send(m.Scale(1))
+    late = Wire(far.remote, far.secrets, wire.server_secret)
+    late.links.append(early)
+    try:
+        assert late.take(1) == [("early", m.Scale(1), [])]
+        assert early.alive
+    finally:
+        late.close()
+
+
+class Forwarder:
+    """Stands between a peer and the hub, and can reset or hold up what it carries.
+
+    Args:
+        remote: the hub's address.
+    """
+
+    def __init__(self, remote: str) -> None:
+        host, _, port = remote.removeprefix("tcp://").rpartition(":")
+        self._target = host, int(port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.remote = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.held = threading.Event()
+        self.held.set()  # nothing is held up
+        self.pause = 0.0  # for each byte, in seconds
+        self.said = b""  # what the peer has said
+        self._sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._target)
+            self._sockets += near, far
+            for source, sink in ((near, far), (far, near)):
+                thread = threading.Thread(target=self._carry, args=(source, sink, source is near))
+                thread.start()
+                self._threads.append(thread)
+
+    def _carry(self, source: socket.socket, sink: socket.socket, said: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                self.said += data if said else b""
+                self.held.wait()
+                time.sleep(len(data) * self.pause)
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.held.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.reset()
+        for thread in self._threads:
+            thread.join(10)
+        for each in self._sockets:
+            each.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is silent is soon taken for gone, at both ends."""
+    monkeypatch.setattr(curve, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(curve, "SILENCE_SECONDS", 1.5)
+
+
+@pytest.fixture
+def between(network: Wire) -> Iterator[Forwarder]:
+    forwarder = Forwarder(network.far.remote)
+    network.connection = msgspec.structs.replace(network.far, remote=forwarder.remote)
+    yield forwarder
+    for link in network.links:
+        link.close()
+    forwarder.close()
+
+
+def test_a_connection_that_was_reset_has_ended_at_both_ends(network: Wire, between: Forwarder) -> None:
+    lost: list[int] = []
+    link = network.link("r", lost=lambda: lost.append(1))
+    link.send(m.Scale(1))
+    network.take(1)
+    between.reset()
+    gone: list[str] = []
+
+    def both() -> bool:
+        gone.extend(network.hub.gone())
+        return bool(gone and lost)
+
+    network.pump(both)
+    link.send(m.Scale(2))  # into the void, though ZeroMQ connects again by itself
+    network.link("s", connection=network.far).send(m.Scale(3))
+    assert [header for _, header, _ in network.take(2)] == [m.Scale(1), m.Scale(3)]
+    assert gone == ["r"]
+
+
+def test_what_is_held_up_on_its_way_arrives_later(network: Wire, between: Forwarder) -> None:
+    link = network.link("r")
+    link.send(m.Scale(1))
+    network.take(1)
+    between.held.clear()
+    link.send(m.Scale(2), [bytes(3 * PIECE)])
+    threading.Timer(1.0, between.held.set).start()
+    assert network.take(2)[1] == ("r", m.Scale(2), [bytes(3 * PIECE)])
+    assert link.alive
+    assert network.hub.gone() == []
+
+
+def test_who_is_silent_for_too_long_is_gone_at_both_ends(hasty: None, network: Wire, between: Forwarder) -> None:
+    lost: list[int] = []
+    link = network.link("r", lost=lambda: lost.append(1))
+    link.send(m.Scale(1))
+    network.take(1)
+    between.held.clear()
+    gone: list[str] = []
+
+    def both() -> bool:
+        gone.extend(network.hub.gone())
+        return bool(gone and lost)
+
+    network.pump(both, 30)
 
 
 def test_every_pool_has_keys_of_its_own() -> None:
