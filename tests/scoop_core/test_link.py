@@ -904,7 +904,7 @@ class Forwarder:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is silent is soon taken for gone, at both ends."""
     monkeypatch.setattr(curve, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(curve, "SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(curve, "SILENCE_SECONDS", 4.0)
 
 
 @pytest.fixture
@@ -961,6 +961,16 @@ def test_who_is_silent_for_too_long_is_gone_at_both_ends(hasty: None, network: W
         return bool(gone and lost)
 
     network.pump(both, 30)
+
+
+def test_a_large_message_on_a_slow_way_is_no_silence(hasty: None, network: Wire, between: Forwarder) -> None:
+    between.pause = 1e-7  # 10 MB/s at best
+    frames = [b"small", os.urandom(24 * PIECE), b"", os.urandom(PIECE), os.urandom(PIECE + 1)]
+    link = network.link("r")
+    link.send(m.Scale(1), frames)
+    network.pump(lambda: network.messages or not link.alive, 90)
+    assert network.messages == [("r", m.Scale(1), frames)]
+    assert link.alive
 
 
 def test_every_pool_has_keys_of_its_own() -> None:
