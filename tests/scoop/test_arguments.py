@@ -151,8 +151,6 @@ WRONG = [
     ("--host -n 2 prog.py", "--host/--hosts: '' is no name of a host"),
     ("--host n[3-1] prog.py", "'3-1' in 'n[3-1]' is no range of numbers"),
     ("--host a b other", "required: program (behind --host write -- before it)"),
-    ("--host far prog.py", "pools don't reach over several hosts yet; not this host: far"),
-    ("--host localhost far[1-2] -n 3 prog.py", "not this host: far1, far2"),
     ("--external-hostname a/b prog.py", "'a/b' is no name of a host"),
     ("-n -1 prog.py", "'-1' is not a positive number"),
     ("-n", "-n: expected one argument"),
@@ -200,7 +198,7 @@ def scoop(*arguments: str | Path | int, **options: Any) -> tuple[int, str, str]:
     ("arguments", "said"),
     [
         (["--log", "missing/log.txt"], "No such file or directory"),
-        (["--host", "far", "away"], "not this host: far, away"),
+        (["--host", "no.such.host", "-n", "2"], "There is no way from"),
         (["--prolog", "fails.sh"], "fails.sh failed with exit code 3"),
         (["--profile"], "File exists: "),
     ],
