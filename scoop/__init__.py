@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.allowed import allowed as _allowed
 from scoop.engine import engine as _engine
+from scoop.launchers import Ssh
 from scoop_core import pool as _pool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
@@ -62,6 +63,7 @@ __all__ = [
     "Pool",
     "RemoteTraceback",
     "ScoopError",
+    "Ssh",
     "StartFailed",
     "TaskFailed",
     "TaskTimeout",
@@ -86,8 +88,9 @@ def start(
     tcp: bool = False,
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
+    launcher: Ssh | None = None,
 ) -> Pool:
-    """Start a pool of workers on this machine, and use it for all that this program submits.
+    """Start a pool of workers, and use it for all that this program submits.
 
     Args:
         n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
@@ -97,6 +100,7 @@ def start(
         preload: modules to import once, before the workers are forked: they then start with them.
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
             more is ended and replaced; the task that it was running is given up after some tries.
+        launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])``; by default on this host.
 
     Returns:
         The pool. It ends with `Pool.stop`, with its ``with`` block, or with this program.
@@ -105,12 +109,13 @@ def start(
         ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
         OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
         BadLimits: one of these files can't be used.
-        StartFailed: its processes could not be started.
+        StartFailed: its processes could not be started, or those on some host; the message says why.
     """
+    n, recruiting = launcher.recruiting(n) if launcher else (n, None)
     n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
     preload = ["scoop.futures", *shows, *preload]
-    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap)
+    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap, recruiting=recruiting)
 
 
 def replay(failure: str | BaseException = "") -> Any:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shlex
 import shutil
-import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -16,8 +14,9 @@ from typing import NoReturn
 
 from scoop import __version__
 from scoop.allowed import allowed
-from scoop_core.config import Recruiting
+from scoop.launchers import Ssh
 from scoop_core.errors import ScoopError
+from scoop_core.network import own_names
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
 from scoop_core.pool import check_size
 from scoop_jupyter.allowance import within_limits
@@ -182,20 +181,11 @@ def parse(arguments: Sequence[str]) -> Options:
     )
 
 
-def staffing(options: Options) -> tuple[int, Recruiting | None]:
-    """How many workers there shall be, the program itself being one, and how those on other hosts are started.
-
-    The program runs here in any case. If this host is not among those that were named, it takes the place of a
-    worker of the first one.
-    """
-    hosts = [("" if host in own_names() else host, count or 1) for host, count in options.hosts]
-    n = sum(count for _, count in hosts)
-    first = next((index for index, (host, _) in enumerate(hosts) if not host), 0)
-    hosts[first] = hosts[first][0], hosts[first][1] - 1
-    if not any(host and count for host, count in hosts):
-        return n, None
-    ssh = shlex.split(options.ssh)
-    return n, Recruiting(hosts, tuple(ssh), options.interpreter, options.tunnel, options.external_hostname)
+def launcher(options: Options) -> Ssh:
+    """How workers get to the hosts that were named."""
+    return Ssh(
+        dict(options.hosts), options.tunnel, options.external_hostname, options.ssh, python=options.interpreter
+    )
 
 
 def split(arguments: Sequence[str], with_values: Collection[str]) -> tuple[list[str], list[str]]:
@@ -225,12 +215,6 @@ def split(arguments: Sequence[str], with_values: Collection[str]) -> tuple[list[
         if rest and (word in with_values or letters[:1] == [len(word) - 1]):
             options.append(rest.pop(0))
     return options, rest
-
-
-def own_names() -> set[str]:
-    """The names of this host that need not be looked up."""
-    name = socket.gethostname()
-    return {"localhost", "127.0.0.1", "::1", name, name.partition(".")[0]}
 
 
 def _is_program(word: str) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import scoop
-from scoop.arguments import Options, Parser, parse, staffing
+from scoop.arguments import Options, Parser, launcher, parse
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
@@ -42,15 +42,15 @@ def main(arguments: Sequence[str]) -> int:
     except (SyntaxError, ValueError) as error:  # as Python itself would show it
         traceback.print_exception(type(error), error, None)
         return 1
-    n, recruiting = staffing(options)
-    scoop.logger.info("%s runs on %d workers", program.path, n)
     try:
         try:
+            n, others = launcher(options).recruiting(None, program=True)
+            scoop.logger.info("%s runs on %d workers", program.path, n)
             preload = ["scoop.futures", "scoop.shared"]
             shows = options.progress == "always" or (options.progress == "auto" and sys.stderr.isatty())
             run_program(
                 program, options.arguments, n, options.name, preload=preload, nice=options.nice, reports=reports,
-                recruiting=recruiting, beside=_progress if shows else nullcontext,
+                recruiting=others, beside=_progress if shows else nullcontext,
             )  # fmt: skip
         finally:
             finish(reports)

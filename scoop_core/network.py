@@ -1,4 +1,4 @@
-"""Addresses of this host: the one that other hosts reach it by."""
+"""This host's names and addresses."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def route_to(host: str) -> str:
             return str(probe.getsockname()[0])
     except OSError as error:
         raise StartFailed(f"There is no way from {socket.gethostname()} to {host!r}: {error}.") from None
+
+
+def own_names() -> set[str]:
+    """The names of this host that need not be looked up."""
+    name = socket.gethostname()
+    return {"localhost", "127.0.0.1", "::1", name, name.partition(".")[0]}
 
 
 def resolve(name: str) -> str:

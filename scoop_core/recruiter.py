@@ -23,8 +23,6 @@ from scoop_core.recruiter_state import Cancel, RecruiterState, Step, Submit
 #: How often the launcher is asked, in seconds.
 LOOK_SECONDS = 0.5
 _HERE = str(Path(__file__).resolve().parent.parent)
-#: Options for ssh itself: nobody is there to be asked, and a terminal is not needed.
-SSH_OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
 
 class Recruiter:
@@ -113,7 +111,7 @@ class Recruiter:
 
 def open_launcher(recruiting: Recruiting) -> Shells:
     """What starts the agents of a pool."""
-    return Shells([*recruiting.ssh, *SSH_OPTIONS], recruiting.python or sys.executable, _HERE, recruiting.tunnel)
+    return Shells(recruiting.ssh, recruiting.python or sys.executable, _HERE, recruiting.tunnel)
 
 
 def for_agent(launch: Launch, step: Submit) -> Launch:

@@ -16,13 +16,17 @@ import threading
 from collections import deque
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import msgspec
 
 from scoop_core.config import Launch
-from scoop_core.errors import LaunchFailed
+from scoop_core.errors import LaunchFailed, StartFailed
 from scoop_core.launchers import JobState, Order
+from scoop_core.plan import Hosts
 
+#: Nobody is there to be asked, and a terminal is not needed.
+OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8")
 #: Lines of the error stream that are kept.
 LINES = 10
 #: Seconds that a remote shell gets to end when its standard input has.
@@ -40,9 +44,7 @@ class Remote:
     """
 
     def __init__(self, command: Sequence[str], data: bytes) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+        self.process = Popen(command, stdin=PIPE, stderr=PIPE, start_new_session=True)
         self._lines: deque[str] = deque(maxlen=LINES)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -83,14 +85,14 @@ class Shells:
     """Starts agents by a remote shell.
 
     Args:
-        shell: the command, to which host and command line are added.
+        shell: the command, to which options, host and command line are added.
         python: that agents run.
         path: where it finds this package, if it is not installed there.
         tunnel: whether the broker is reached through the connection.
     """
 
     def __init__(self, shell: Sequence[str], python: str, path: str, tunnel: bool = False) -> None:
-        self._shell = shell
+        self._shell = [*shell, *OPTIONS]
         self._tunnel = tunnel
         code = f"import sys; sys.path.insert(0, {path!r}); from scoop_core.away import main; sys.exit(main([]))"
         self._command = shlex.join(["exec", python, "-P", "-c", code])
@@ -132,6 +134,26 @@ def ssh_name(ssh: Sequence[str], host: str) -> str:
         return host
     found = [line.partition(" ")[2] for line in told.stdout.splitlines() if line.startswith("hostname ")]
     return found[0] if found else host
+
+
+def with_numbers(hosts: Hosts, here: Collection[str], ssh: Sequence[str]) -> list[tuple[str, int]]:
+    """Each host with its workers; "" for this one. A host whose number is not given has one for each of its cores.
+
+    Raises:
+        StartFailed: a host did not tell how many that are.
+    """
+    asked = {
+        host: Popen([*ssh, *OPTIONS, host, "nproc"], stdout=PIPE, stderr=PIPE, text=True)
+        for host, count in hosts
+        if count is None
+    }
+    cores: dict[str, int] = {}
+    for host, process in asked.items():
+        out, err = process.communicate()
+        if not out.strip().isdecimal():
+            raise StartFailed(f"{host} does not tell how many cores it has: {' '.join(err.split())}")
+        cores[host] = int(out)
+    return [("" if host in here else host, cores.get(host, 0) if count is None else count) for host, count in hosts]
 
 
 def tunnelled(data: bytes, port: int) -> tuple[bytes, list[str]]:

@@ -1,0 +1,323 @@
+"""Pools on several hosts, reached by ssh: real hosts, each with its own sshd."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scoop_core.config import SILENCE_SECONDS
+from tests.cluster.hosts import Cluster
+from tests.waiting import eventually
+
+WHERE = """
+import socket, sys, time
+from collections import Counter
+import scoop
+from scoop import futures
+
+def where(i):
+    time.sleep(0.02)
+    return socket.gethostname(), scoop.worker
+
+if __name__ == "__main__":
+    places = set(futures.map(where, range(40 * scoop.SIZE)))
+    print(scoop.SIZE, dict(sorted(Counter(host for host, _ in places).items())), *sys.argv[1:])
+"""
+
+#: Sizes of what lies on the shelf of a host.
+SIZES = "stat -c %s /dev/shm/scoop-*/*"
+#: A program that starts a pool by itself, and does what it reads, line by line.
+ROOT = """
+import json, socket, sys, time
+from pathlib import Path
+import scoop
+from scoop import futures, shared
+
+def square(x):
+    Path(sys.argv[2]).touch()
+    time.sleep(0.01)
+    return x * x
+
+def leaf(x):
+    Path(sys.argv[2]).touch()
+    time.sleep(0.005)
+    return 1
+
+def tree(depth):
+    if not depth:
+        return leaf(0)
+    return sum(futures.map(tree, [depth - 1] * 3))
+
+def host(x):
+    time.sleep(0.01)
+    return socket.gethostname()
+
+def answer(value):
+    print(json.dumps(value), flush=True)
+
+options = json.loads(sys.argv[1])
+try:
+    pool = scoop.start(options.pop("n", None), launcher=scoop.Ssh(**options))
+except scoop.ScoopError as error:
+    answer([type(error).__name__, str(error)])
+    sys.exit()
+with pool:
+    answer("there")
+    for line in sys.stdin:
+        try:
+            answer(eval(line))
+        except Exception as error:
+            answer([type(error).__name__, str(error)])
+"""
+
+
+class Program:
+    """A program on head that has started a pool; a context manager."""
+
+    def __init__(self, cluster: Cluster, folder: Path, **options: Any) -> None:
+        file = folder / "root.py"
+        file.write_text(ROOT)
+        self._begun = folder / "begun"
+        pipe = subprocess.PIPE
+        self.process = cluster.popen(
+            "head",
+            [sys.executable, file, json.dumps(options), self._begun],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+        )
+        self.first = self.read()
+
+    def read(self) -> Any:
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else self.process.stderr.read()
+
+    def ask(self, expression: str) -> Any:
+        self._say(expression)
+        return self.read()
+
+    def begin(self, expression: str) -> None:
+        """Ask, and wait until tasks run."""
+        self._begun.unlink(missing_ok=True)
+        self._say(expression)
+        eventually(self._begun.exists, 20)
+
+    def _say(self, expression: str) -> None:
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+
+    def hosts(self) -> dict[str, int]:
+        """How many workers each host has."""
+        rows = self.ask("[w['host'] for w in pool.workers if w['state'] in ('idle', 'busy')]")
+        return {host: rows.count(host) for host in sorted(set(rows))}
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process.stderr.close()
+
+
+@pytest.fixture
+def shared_folder(cluster: Cluster, request: pytest.FixtureRequest) -> Path:
+    """A folder that all hosts see."""
+    folder = cluster.folder / "".join(c for c in request.node.name if c.isalnum())[:40]
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def scoop(cluster: Cluster, folder: Path, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the program that tells where its tasks ran."""
+    program = folder / "where.py"
+    program.write_text(WHERE)
+    before = [str(a) for a in arguments]
+    return cluster.run("head", [sys.executable, "-m", "scoop", *before, "--", program, "x"], check=check, timeout=60)
+
+
+# ---- which hosts get how many -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "counts"),
+    [
+        (["--host", "nodea", "nodeb", "nodec"], {"head": 1, "nodeb": 1, "nodec": 1}),
+        (["--host", "head", "nodea", "nodeb", "nodeb"], {"head": 1, "nodea": 1, "nodeb": 2}),
+        (["--host", "nodea", "nodeb", "-n", "5"], {"head": 1, "nodea": 2, "nodeb": 2}),
+        (["--host", "head", "nodea", "nodeb", "-n", "2"], {"head": 1, "nodea": 1}),
+        (["--host", "head", "node[a,b]", "--tunnel"], None),
+        (["--tunnel", "--host", "head", "nodea", "nodeb"], {"head": 1, "nodea": 1, "nodeb": 1}),
+        (["--external-hostname", "eth0", "--host", "head", "nodea"], {"head": 1, "nodea": 1}),
+    ],
+)
+def test_hosts_have_the_workers_that_were_asked_for(
+    cluster: Cluster, shared_folder: Path, arguments: list[str], counts: dict[str, int] | None
+) -> None:
+    done = scoop(cluster, shared_folder, *arguments, check=counts is not None)
+    if counts is None:
+        assert done.returncode == 2 and "is no range of numbers" in done.stderr
+    else:
+        assert done.stdout == f"{sum(counts.values())} {counts} x\n"
+
+
+def test_a_host_file_says_where_and_how_many(cluster: Cluster, shared_folder: Path) -> None:
+    file = shared_folder / "hosts"
+    file.write_text("head 1  # this one\nnodea slots=2\nnodec\n")
+    cores = int(cluster.run("nodec", ["nproc"]).stdout)
+    done = scoop(cluster, shared_folder, "--hostfile", file)
+    assert done.stdout == f"{3 + cores} {{'head': 1, 'nodea': 2, 'nodec': {cores}}} x\n"
+
+
+# ---- what goes wrong at the start -------------------------------------------------------------------------------
+
+
+def test_a_host_that_can_not_be_had_ends_the_program_before_it_begins(cluster: Cluster, shared_folder: Path) -> None:
+    cluster.kill("nodeb")
+    began = time.monotonic()
+    done = scoop(cluster, shared_folder, "--host", "head", "nodea", "nodeb", check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "No workers on nodeb" in done.stderr.splitlines()[-1]
+    assert time.monotonic() - began < 20
+
+
+def test_a_broker_that_can_not_be_reached_is_named_with_its_address(cluster: Cluster, shared_folder: Path) -> None:
+    """The commonest of all: it listens where only its own host can reach it."""
+    began = time.monotonic()
+    done = scoop(cluster, shared_folder, "--external-hostname", "localhost", "--host", "head", "nodea", check=False)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 2 and "No workers on nodea" in last and "tcp://127.0.0.1:" in last, done.stderr
+    assert "--tunnel" in last and time.monotonic() - began < 10
+
+
+def test_a_host_key_that_is_not_known_is_not_trusted(cluster: Cluster, shared_folder: Path) -> None:
+    ssh = f"ssh -o UserKnownHostsFile={shared_folder / 'none'} -o GlobalKnownHostsFile=/dev/null"
+    done = scoop(cluster, shared_folder, "--ssh-executable", ssh, "--host", "head", "nodea", check=False)
+    assert done.returncode == 2 and "Host key verification failed" in done.stderr
+    trusting = f"{ssh} -o StrictHostKeyChecking=no"
+    done = scoop(cluster, shared_folder, "--ssh-executable", trusting, "--host", "head", "nodea")
+    assert done.stdout.startswith("2 ")
+
+
+def test_another_python_is_refused_by_name(cluster: Cluster, shared_folder: Path) -> None:
+    fake = shared_folder / "python"
+    other = "import scoop_core.hosts as h; h.PYTHON = '2.7'; $2"
+    fake.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -P -c "{other}"\n')
+    fake.chmod(0o755)
+    with Program(cluster, shared_folder, hosts={"nodea": 1}, python=str(fake)) as program:
+        kind, text = program.first
+    assert kind == "StartFailed" and "nodea" in text and "2.7" in text and "3." in text
+
+
+def test_secrets_stand_in_no_argument(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 1}) as program:
+        secret = program.ask("pool.client.connection.secrets.client_secret")
+        for pid in Path("/proc").glob("[0-9]*"):
+            for name in ("cmdline", "environ"):
+                try:
+                    assert secret.encode() not in (pid / name).read_bytes()
+                except OSError:
+                    continue
+
+
+# ---- what travels -----------------------------------------------------------------------------------------------
+
+
+def test_large_arrays_come_through_and_lie_on_each_host_once(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"localhost": 1, "nodea": 2, "nodeb": 2}) as program:
+        assert program.first == "there"
+        program.ask("globals().update(np=__import__('numpy'), big=__import__('numpy').arange(1_000_000.0))")
+        code = "[float(a.sum()) == float(big.sum()) for a in futures.map(lambda i: big + 0, range(20))]"
+        assert program.ask(code) == [True] * 20
+        program.ask("shared.setConst(table=big)")
+        assert (
+            program.ask(
+                "[shared.getConst('table') is not None, *futures.map(lambda i: float("
+                "shared.getConst('table').sum()) == float(big.sum()), range(20))]"
+            )
+            == [True] * 21
+        )
+        for node in ("nodea", "nodeb"):
+            sizes = [int(size) for size in cluster.run(node, ["sh", "-c", SIZES]).stdout.split()]
+            assert sum(size > 7_000_000 for size in sizes) <= 2, sizes
+
+
+# ---- hosts and links that fail ----------------------------------------------------------------------------------
+
+
+def test_nothing_is_lost_with_a_host_and_it_comes_back(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"localhost": 1, "nodea": 2, "nodeb": 2}) as program:
+        program.begin("list(futures.map(square, range(1500))) == [x * x for x in range(1500)]")
+        cluster.kill("nodeb")
+        assert program.read() is True
+        assert program.ask("tree(5)") == 243
+        cluster.revive("nodeb")
+        eventually(lambda: program.hosts() == {"head": 1, "nodea": 2, "nodeb": 2}, 60)
+        assert program.ask("tree(4)") == 81
+
+
+def test_a_short_cut_does_no_harm(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 2, "nodeb": 2}) as program:
+        before = program.ask("sorted(w['pid'] for w in pool.workers)")
+        program.begin("list(futures.map(square, range(800))) == [x * x for x in range(800)]")
+        cluster.cut("nodeb")
+        time.sleep(2.0)
+        cluster.mend("nodeb")
+        assert program.read() is True
+        assert program.ask("sorted(w['pid'] for w in pool.workers)") == before
+
+
+def test_a_host_that_is_cut_off_is_given_up_on_both_sides(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 2, "nodeb": 2}) as program:
+        program.begin("tree(6)")
+        cluster.cut("nodeb")
+        assert program.read() == 729
+        away = [
+            sys.executable,
+            "-c",
+            "import psutil; print(sum('scoop_core.away' in ' '.join(p.cmdline()) "
+            "for p in psutil.process_iter()) - 1)",
+        ]
+        eventually(lambda: program.hosts() == {"nodea": 2}, 3 * SILENCE_SECONDS)
+        eventually(lambda: int(cluster.run("nodeb", away).stdout) <= 0, 3 * SILENCE_SECONDS)
+        cluster.mend("nodeb")
+        eventually(lambda: program.hosts() == {"nodea": 2, "nodeb": 2}, 90)
+
+
+@pytest.mark.parametrize("harm", ["lose", "delay"])
+def test_bad_links_cost_time_only(cluster: Cluster, shared_folder: Path, harm: str) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 2, "nodeb": 2}) as program:
+        if harm == "lose":
+            cluster.lose("nodeb", 5)
+        else:
+            cluster.delay("nodeb", 20)
+        assert program.ask("list(futures.map(square, range(600))) == [x * x for x in range(600)]") is True
+        assert program.ask("tree(4)") == 81
+
+
+def test_a_pool_that_is_scaled_deals_its_workers_to_the_hosts(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"localhost": 1, "nodea": 1}) as program:
+        assert program.ask("pool.scale(5)") is None
+        assert program.hosts() == {"head": 3, "nodea": 2}
+        assert program.ask("pool.scale(1)") is None
+        eventually(lambda: program.hosts() == {"head": 1}, 20)
+        assert program.ask("pool.scale(4)") is None
+        assert program.hosts() == {"head": 2, "nodea": 2}
+
+
+def test_nothing_is_left_when_the_program_is_killed(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 2}) as program:
+        program.begin("tree(9)")
+        program.process.kill()  # what is left is looked for behind each test
