@@ -52,12 +52,13 @@ class Shelf:
     """One process's use of the pool's shelf.
 
     Args:
-        folder: the shelf; made by whoever starts the pool.
+        folder: the shelf; made by whoever starts the pool. If it is empty there is none, and everything travels.
         owner: a prefix of file names, different for every process.
     """
 
     def __init__(self, folder: str, owner: str) -> None:
         self._folder = Path(folder)
+        self._named = bool(folder)
         self._owner = owner
         self._lock = threading.Lock()  # several threads submit
         self._shared: dict[str, _Shared] = {}  # by name
@@ -101,7 +102,7 @@ class Shelf:
     def put(self, buffer: memoryview) -> Segment | None:
         """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
         size = buffer.nbytes
-        if size < THRESHOLD:
+        if size < THRESHOLD or not self._named:
             return None
         name = f"{self._owner}-{os.urandom(8).hex()}"
         path = self._folder / name
