@@ -128,6 +128,7 @@ def start(n: int | None = None, name: str | None = None, address: Any = None) ->
             threads_per_worker=1,
             dashboard_address="127.0.0.1:0",
             host="127.0.0.1",
+            preload=["scoop.dask.apart"],
         )
     try:
         where = address if cluster is None else cluster

@@ -13,7 +13,6 @@ from distributed.core import Status
 from scoop.dask.news import Lot
 from scoop_core.task_tree import Place
 
-
 _ENDING = (Status.closing, Status.closed, Status.failed)
 
 
@@ -46,8 +45,8 @@ class Task:
     def resting(self) -> Iterator[None]:
         """While it waits, its worker runs another one in its place.
 
-        It leaves Dask's pool of threads for good, as a return takes up to a second. Seats see to it that no more tasks
-        compute at once than there should.
+        It leaves Dask's pool of threads for good, as a return takes up to a second. Seats see to it that no more
+        tasks compute at once than should.
         """
         if not self._has_left:
             distributed.secede()

@@ -27,15 +27,18 @@ class Engine:
             self.pools[n] = SharedPool(n, engine=self.name)
         return self.pools[n]
 
+    def stop(self) -> None:
+        for shared in self.pools.values():
+            shared.stop()
+        current.engine = None
+        resource_tracker._resource_tracker._stop()  # a process of Python's own, that helps Dask to start others
+
 
 @pytest.fixture(scope="module", params=["scoop", "dask"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = Engine(request.param)
     yield engine
-    for shared in engine.pools.values():
-        shared.stop()
-    current.engine = None
-    resource_tracker._resource_tracker._stop()  # a process of Python's own, which has helped Dask to start others
+    engine.stop()
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
