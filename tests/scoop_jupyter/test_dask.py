@@ -21,8 +21,8 @@ def test_a_notebook_uses_a_dask_cluster(new_kernel: Callable[..., Kernel]) -> No
     kernel.run("who = 1\n%scoop each import os; who = os.getpid()", 60).check()
     refused = kernel.run("%%scoop --profile\nfutures.map(f, [1])")
     assert refused.error is not None and refused.error.name == "NotSupported"
-    running = kernel.begin("import time\nlist(futures.map(time.sleep, [2] * 30))")
-    kernel.until(lambda: not running.over)
+    running = kernel.begin("import time\nprint('begun')\nlist(futures.map(time.sleep, [2] * 30))")
+    kernel.until(lambda: "begun" in running.text())
     assert kernel.interrupt(running) < 5
     assert running.error is not None and running.error.name == "KeyboardInterrupt"
     assert kernel.run("print(futures.submit(f, 4).result())", 30).check().text().endswith("8\n")
