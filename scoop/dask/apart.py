@@ -1,4 +1,4 @@
-"""Preloaded by the workers of a cluster of our own: an interrupt of the notebook's process group must not end them."""
+"""Preloaded by the workers of a cluster of our own: interrupts of the notebook's process group must not end them."""
 
 from __future__ import annotations
 
