@@ -25,6 +25,7 @@ from scoop.allowed import allowed as _allowed
 from scoop.engine import engine as _engine
 from scoop.launchers import Ssh
 from scoop_core import pool as _pool
+from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BadLimits,
@@ -34,6 +35,7 @@ from scoop_core.errors import (
     NothingToReplay,
     NotPicklable,
     NotStarted,
+    NotSupported,
     OverLimit,
     RemoteTraceback,
     ScoopError,
@@ -58,6 +60,7 @@ __all__ = [
     "NoSuchWorker",
     "NotPicklable",
     "NotStarted",
+    "NotSupported",
     "NothingToReplay",
     "OverLimit",
     "Pool",
@@ -89,8 +92,10 @@ def start(
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
     launcher: Ssh | None = None,
-) -> Pool:
-    """Start a pool of workers, and use it for all that this program submits.
+    engine: str = "scoop",
+    address: Any = None,
+) -> AnyPool:
+    """Start a pool of workers, or use a Dask cluster, for all that this program submits.
 
     Args:
         n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
@@ -101,21 +106,45 @@ def start(
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
             more is ended and replaced; the task that it was running is given up after some tries.
         launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])``; by default on this host.
+        engine: "scoop" for a pool of our own, "dask" for a Dask cluster (needs ``scoop-jupyter[dask]``). Of the
+            options above Dask takes the number and the name.
+        address: of the Dask cluster, such as "tcp://host:8786", or the cluster itself; by default one starts here.
 
     Returns:
         The pool. It ends with `Pool.stop`, with its ``with`` block, or with this program.
 
     Raises:
-        ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name.
+        ValueError: n is negative, the limit is no size, or the name is taken or not fit for a file name; or there is
+            no such engine.
+        NotSupported: the engine has no such option.
         OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
         BadLimits: one of these files can't be used.
         StartFailed: its processes could not be started, or those on some host; the message says why.
     """
+    if engine != "scoop":
+        if tcp or preload or launcher or memory_limit is not None:
+            raise NotSupported("A Dask cluster takes no such options: its workers are set up by whoever starts them.")
+        return _start_dask(engine, n, name, address)
+    if address is not None:
+        raise ValueError("a pool of SCOOP's own has no address: `scoop.connect` takes its name")
     n, recruiting = launcher.recruiting(n) if launcher else (n, None)
     n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
     preload = ["scoop.futures", *shows, *preload]
     return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap, recruiting=recruiting)
+
+
+def _start_dask(engine: str, n: int | None, name: str | None, address: Any) -> AnyPool:
+    if engine != "dask":
+        raise ValueError(f"there is no engine {engine!r}: it is 'scoop' or 'dask'")
+    if address is None:
+        n = _within_limits(n, None, _allowed())[0]
+    try:
+        dask = import_module("scoop.dask")
+    except ModuleNotFoundError as error:
+        raise StartFailed(f"{error}. `pip install 'scoop-jupyter[dask]'` brings what Dask needs.") from error
+    pool: AnyPool = dask.start(n, name, address)
+    return pool
 
 
 def replay(failure: str | BaseException = "") -> Any:
@@ -178,8 +207,8 @@ def __getattr__(name: str) -> Any:
 
 
 _OF_POOLS: dict[str, Callable[[Any], Any]] = {
-    "BROKER": lambda engine: BrokerInfo(gethostname(), engine.connection.address),
-    "CONFIGURATION": lambda engine: {"headless": False, "backend": "TCP" if engine.connection.secrets else "Unix"},
+    "BROKER": lambda engine: BrokerInfo(gethostname(), engine.address),
+    "CONFIGURATION": lambda engine: {"headless": False, "backend": engine.backend},
     "IS_ORIGIN": lambda engine: engine.for_people,
     "SIZE": lambda engine: engine.size,
     "worker": lambda engine: engine.name,

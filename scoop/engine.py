@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scoop_core.contract import Engine
 from scoop_core.current import current
 from scoop_core.errors import NotStarted
-from scoop_core.peer import Peer
 
 
-def engine(name: str) -> Peer:
+def engine(name: str) -> Engine:
     """The pool that this process uses; in a notebook one is started if there is none.
 
     Raises:
@@ -23,7 +23,7 @@ def engine(name: str) -> Peer:
             f"{name} needs a pool: start the program with `python -m scoop program.py`, call `scoop.start()`, "
             "or use `%load_ext scoop` in a notebook."
         )
-    found: Peer = current.engine
+    found: Engine = current.engine
     return found
 
 

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 import scoop
 from scoop.engine import check_callable, check_map, engine
+from scoop_core.contract import AnyPool
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost
 from scoop_core.future import Future
@@ -48,7 +49,7 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("max_workers must be greater than 0")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._pool: scoop.Pool | None = None
+        self._pool: AnyPool | None = None
         if current.engine is None and current.starter is None:
             self._pool = scoop.start(max_workers)
         self._engine = engine("Executor")

@@ -18,9 +18,9 @@ from scoop.engine import check_callable, check_map, engine
 from scoop.executor import Executor
 from scoop.options import options
 from scoop.reductions import mapReduce, mapScan
+from scoop_core.contract import Engine
 from scoop_core.current import current
 from scoop_core.future import Future
-from scoop_core.peer import Peer
 
 __all__ = [
     "ALL_COMPLETED",
@@ -106,7 +106,7 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         NotStarted: there is no pool.
     """
     check_callable(func)
-    found: Peer = current.engine or engine("submit")  # a tree of tasks comes here once for each
+    found: Engine = current.engine or engine("submit")  # a tree of tasks comes here once for each
     return found.submit(func, args, kwargs)
 
 

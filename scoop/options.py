@@ -9,8 +9,7 @@ from typing import Any
 from scoop.engine import check_callable, check_map, engine
 from scoop.reductions import mapReduce, mapScan
 from scoop_core.future import Future
-from scoop_core.owner import Options
-from scoop_core.peer import DEFAULT
+from scoop_core.owner import DEFAULT, Options
 
 Errors = type[BaseException] | tuple[type[BaseException], ...]
 

@@ -11,6 +11,9 @@ from scoop_core.future import Future
 from scoop_core.owner import Options
 from scoop_core.payload import function_name
 
+#: Where tasks are dear, a reduction has about so many for each that can run at once.
+LEAVES = 8
+
 
 def mapReduce(
     mapFunc: Callable[..., Any], reductionFunc: Callable[[Any, Any], Any], *iterables: Iterable[Any]
@@ -30,8 +33,9 @@ def mapReduce(
     rows = list(zip(*iterables, strict=False))
     if not rows:
         raise TypeError("mapReduce() of empty iterables")
-    reduction = _Reduction(mapFunc, reductionFunc)
-    return _settle(engine("mapReduce").submit(reduction, (rows,), {}))
+    peer = engine("mapReduce")
+    leaf = 1 if peer.abilities.cheap_tasks else max(1, len(rows) // (LEAVES * peer.size))
+    return _settle(peer.submit(_Reduction(mapFunc, reductionFunc, leaf), (rows,), {}))
 
 
 class _Reduction:
@@ -39,16 +43,18 @@ class _Reduction:
 
     Args:
         map_function, reduction: as of `mapReduce`.
+        leaf: so many rows are not worth another task.
     """
 
-    def __init__(self, map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any], leaf: int) -> None:
         self._map = map_function
         self._reduce = reduction
+        self._leaf = leaf
         self.__qualname__ = f"mapReduce({function_name(map_function)})"  # what people see
 
     def __call__(self, rows: list[Any]) -> Any:
-        if len(rows) == 1:
-            return self._map(*rows[0])
+        if len(rows) <= self._leaf:
+            return reduce(self._reduce, (self._map(*row) for row in rows))
         half = len(rows) // 2
         right = engine("mapReduce").submit(self, (rows[half:],), {})
         try:

@@ -13,20 +13,16 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
+from scoop_core.contract import AnyPool, Sink, Viewer
 from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.output import DISPLAY
-from scoop_core.owner import Options
+from scoop_core.owner import DEFAULT, Options
 from scoop_core.payload import PackedFunction, explain_argument
-from scoop_core.peer import DEFAULT, Peer
+from scoop_core.peer import Peer
 from scoop_core.program import Program
 from scoop_core.task_tree import top
-
-#: What to do with a print: (run, worker, stream, text).
-Sink = Callable[[int, str, str, str], None]
-#: What to do with a picture of the pool.
-Viewer = Callable[[dict[str, Any]], None]
 
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
@@ -69,11 +65,17 @@ class Client(Peer):
 
     def __init__(self, connection: Connection, program: Program | None = None) -> None:
         self.run = 0
+        self.pool: AnyPool | None = None
         self._runs = itertools.count(1)
         self.sink: Sink = to_terminal
         self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
         self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
         super().__init__(connection, f"r{os.urandom(4).hex()}-{os.getpid()}", program)
+
+    @property
+    def pool_name(self) -> str:
+        """By which others find the pool."""
+        return self.connection.name
 
     def connect(self, timeout: float = 10.0) -> None:
         """Introduce this process, and wait for the broker's welcome.

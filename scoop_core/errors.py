@@ -11,6 +11,7 @@
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
     ├── NoSuchWorker         a pool has no worker of that name (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
+    ├── NotSupported         this engine can't do what was asked for (also a NotImplementedError)
     ├── NothingToReplay      a task can't be run again: it has not failed, or is not kept (also a LookupError)
     └── TaskFailed           one task could not be run, or its outcome could not be brought back
         ├── TaskTimeout      the task ran longer than its time limit, and was ended (also a TimeoutError)
@@ -62,6 +63,10 @@ class BrokerLost(ScoopError, BrokenExecutor):
     """The pool ended or died while something was pending, or before it was asked."""
 
 
+class NotSupported(ScoopError, NotImplementedError):
+    """The engine in use, such as a Dask cluster, can't do what was asked for."""
+
+
 class NothingToReplay(ScoopError, LookupError):
     """There is no failed task to run again, or not what it takes; the message says why."""
 
@@ -96,19 +101,19 @@ class WorkerLost(TaskFailed):
 
     Attributes:
         task: the name of the task's function.
-        exitcode: the last worker's exit status, or None where a signal ended it.
+        exitcode: the last worker's exit status, or None where a signal ended it, or nobody knows.
         signal: the name of the signal that ended it ("SIGKILL"), or None.
         peak: the most memory that this worker had used, in bytes.
         deaths: how many workers died with this task on board.
         limit: the memory in bytes that a worker may use, if the last one was ended for using more; else 0.
     """
 
-    def __init__(self, task: str, status: int, peak: int, deaths: int, limit: int = 0) -> None:
+    def __init__(self, task: str, status: int | None, peak: int, deaths: int, limit: int = 0) -> None:
         # All go to Exception's args, so that the error survives pickling.
         super().__init__(task, status, peak, deaths, limit)
         self.task = task
-        self.signal = _signal_name(-status) if status < 0 else None
-        self.exitcode = status if status >= 0 else None
+        self.signal = _signal_name(-status) if status is not None and status < 0 else None
+        self.exitcode = status if status is not None and status >= 0 else None
         self.peak = peak
         self.deaths = deaths
         self.limit = limit
@@ -121,10 +126,10 @@ class WorkerLost(TaskFailed):
         if self.limit:
             how, hint = f"out of memory, for a worker may use {self.limit / 2**20:.0f} MiB", ""
         workers = "its worker died" if self.deaths == 1 else f"{self.deaths} workers died, one after the other,"
-        return (
-            f"{workers} while running {self.task!r} (the last one: {how}, peak memory "
-            f"{self.peak / 2**20:.0f} MiB).{hint} The task was given up; all others go on."
-        )
+        last = f" (the last one: {how}, peak memory {self.peak / 2**20:.0f} MiB).{hint}"
+        if self.signal is None and self.exitcode is None:
+            last = "."
+        return f"{workers} while running {self.task!r}{last} The task was given up; all others go on."
 
 
 def _signal_name(number: int) -> str:

@@ -1,14 +1,17 @@
-"""What `map` returns: an iterator over outcomes that come in batches."""
+"""Maps on any engine, and what they return: an iterator over outcomes that come in batches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from scoop_core.future import Batch
 from scoop_core.jobs import MapJob
+from scoop_core.owner import DEFAULT, Options, columns
 
 
 class MapResult:
@@ -118,3 +121,66 @@ class _Batches:
         if self._as_completed:
             return job.batches.pop(job.arrived.popleft()) if job.arrived else None
         return job.batches.pop(self._seen, None)
+
+
+class Mapper(ABC):
+    """Maps, for engines that say how the tasks of one get to their workers."""
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        iterables: Sequence[Iterable[Any]],
+        timeout: float | None = None,
+        buffersize: int | None = None,
+        as_completed: bool = False,
+        options: Options = DEFAULT,
+    ) -> MapResult:
+        """Submit a call for each tuple of arguments; the iterator over the results.
+
+        Args:
+            function: called with one argument from each iterable.
+            iterables: consumed now, up to the end of the shortest; with `buffersize`, as results are asked for.
+            timeout: in seconds from now, for all results.
+            buffersize: how many tasks may be submitted ahead of the results that were asked for.
+            as_completed: results in the order in which they are ready.
+            options: for all tasks.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+
+        def news(job: MapJob, seen: int) -> bool:
+            __tracebackhide__ = True
+            return self._await_map(job, -1 if as_completed else seen, deadline)
+
+        if buffersize is None:
+            items, form = columns(iterables)
+            job = self._start_map(function, items, form, options)
+            job.complete()
+            return MapResult(job, news, as_completed)
+        if buffersize < 1:
+            raise ValueError(f"buffersize must be at least 1, not {buffersize}")
+        source = zip(*iterables, strict=False)
+        job = self._start_map(function, list(islice(source, buffersize)), "rows", options)
+        job.n = None
+
+        def more(seen: int) -> None:
+            if job.n is None and job.sent - seen <= buffersize // 2:
+                rows = list(islice(source, buffersize - (job.sent - seen)))
+                if rows:
+                    self._extend_map(job, rows)
+                else:
+                    job.n = job.sent
+                    job.complete()
+
+        return MapResult(job, news, as_completed, more)
+
+    @abstractmethod
+    def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
+        """Submit further tasks of a map."""
+
+    @abstractmethod
+    def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
+        """Submit the tasks of a map; the job's `n` is set."""
+
+    @abstractmethod
+    def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
+        """Wait until the outcomes from `index` on (or any, for -1) are here, or can't come; False at the deadline."""

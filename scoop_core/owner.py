@@ -60,6 +60,9 @@ class Options(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+DEFAULT = Options()
+
+
 class Owner:
     """All jobs of one process.
 

@@ -6,30 +6,29 @@ import logging
 import os
 import socket
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 import msgspec
 
 from scoop_core import messages as m
 from scoop_core.config import Connection
+from scoop_core.contract import Abilities
 from scoop_core.errors import BrokerLost, NothingToReplay, RemoteTraceback
 from scoop_core.files import is_running, remove_pool
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
-from scoop_core.mapping import MapResult
-from scoop_core.owner import Options, Owner, columns
+from scoop_core.mapping import Mapper
+from scoop_core.owner import DEFAULT, Options, Owner
 from scoop_core.payload import Packer, first_line
 from scoop_core.program import Program
 from scoop_core.store import Shelf
 
-DEFAULT = Options()
 
-
-class Peer(ABC):
+class Peer(Mapper):
     """One process that uses a pool.
 
     Attributes:
@@ -49,6 +48,7 @@ class Peer(ABC):
     for_people = True
     recorded = False
     came_from = ""
+    abilities = Abilities()
 
     def __init__(
         self,
@@ -77,6 +77,16 @@ class Peer(ABC):
     def _post(self, header: m.Header, frames: m.Frames) -> None:
         self.link.post(header, frames)
 
+    @property
+    def address(self) -> str:
+        """Of the broker."""
+        return self.connection.address
+
+    @property
+    def backend(self) -> str:
+        """How the processes are connected."""
+        return "TCP" if self.connection.secrets else "Unix"
+
     def hello(self, role: str, number: int = -1) -> None:
         """Introduce this process to the broker; from now on messages come."""
         self.link.start()
@@ -91,73 +101,12 @@ class Peer(ABC):
         """Submit one call."""
 
     @abstractmethod
-    def _start_map(self, function: Callable[..., Any], items: Sequence[Any], form: str, options: Options) -> MapJob:
-        """Submit the tasks of a map; the job's `n` is set."""
-
-    @abstractmethod
-    def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
-        """Wait until the outcomes from `index` on (or any, for -1) are here, or can't come; False at the deadline."""
-
-    @abstractmethod
     def wait_until(self, until: Callable[[], bool], timeout: float | None, futures: Sequence[Future] = ()) -> bool:
         """Wait until `until()`, which depends on the futures, or on a message; False if it timed out."""
 
     @abstractmethod
     def wait_for(self, future: Future, timeout: float | None) -> bool:
         """Wait for one future; False if it timed out."""
-
-    # ---- maps --------------------------------------------------------------------------------------------------
-
-    def map(
-        self,
-        function: Callable[..., Any],
-        iterables: Sequence[Iterable[Any]],
-        timeout: float | None = None,
-        buffersize: int | None = None,
-        as_completed: bool = False,
-        options: Options = DEFAULT,
-    ) -> MapResult:
-        """Submit a call for each tuple of arguments; the iterator over the results.
-
-        Args:
-            function: called with one argument from each iterable.
-            iterables: consumed now, up to the end of the shortest; with `buffersize`, as results are asked for.
-            timeout: in seconds from now, for all results.
-            buffersize: how many tasks may be submitted ahead of the results that were asked for.
-            as_completed: results in the order in which they are ready.
-            options: for all tasks.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-
-        def news(job: MapJob, seen: int) -> bool:
-            __tracebackhide__ = True
-            return self._await_map(job, -1 if as_completed else seen, deadline)
-
-        if buffersize is None:
-            items, form = columns(iterables)
-            job = self._start_map(function, items, form, options)
-            job.complete()
-            return MapResult(job, news, as_completed)
-        if buffersize < 1:
-            raise ValueError(f"buffersize must be at least 1, not {buffersize}")
-        source = zip(*iterables, strict=False)
-        job = self._start_map(function, list(islice(source, buffersize)), "rows", options)
-        job.n = None
-
-        def more(seen: int) -> None:
-            if job.n is None and job.sent - seen <= buffersize // 2:
-                rows = list(islice(source, buffersize - (job.sent - seen)))
-                if rows:
-                    self._extend_map(job, rows)
-                else:
-                    job.n = job.sent
-                    job.complete()
-
-        return MapResult(job, news, as_completed, more)
-
-    @abstractmethod
-    def _extend_map(self, job: MapJob, rows: Sequence[Any]) -> None:
-        """Submit further tasks of a map."""
 
     # ---- constants and questions -------------------------------------------------------------------------------
 
@@ -228,7 +177,7 @@ class Peer(ABC):
 
     def _failed_call(self, failure: str | BaseException) -> Any:
         __tracebackhide__ = True
-        id = failure if isinstance(failure, str) else _id_of(failure)
+        id = failure if isinstance(failure, str) else id_of(failure)
         found = self.ask("call", id=id)
         if found is None:
             what = f"{id!r} names no failed task" if id else "no task has failed"
@@ -252,7 +201,7 @@ class Peer(ABC):
         """Whether it is a task that asks."""
         return False
 
-    def attend(self, waiter: Any, future: Future) -> None:  # noqa: B027 (nothing to do but in tasks)
+    def attend(self, waiter: Any, future: Future) -> None:
         """`waiter`, of the standard library, will wait for this future (and for others, if it comes again)."""
 
     def forgo(self, futures: Iterable[Future], jobs: Iterable[MapJob]) -> None:
@@ -283,7 +232,7 @@ class Peer(ABC):
             function(future)
         else:
             call = self.submit(function, (future,), {}, Options(retries=0, worker=worker))
-            call.add_done_callback(_log_failure)
+            call.add_done_callback(log_failure)
 
     # ---- what comes --------------------------------------------------------------------------------------------
 
@@ -350,7 +299,7 @@ class Peer(ABC):
         return None
 
 
-def _id_of(error: BaseException) -> str:
+def id_of(error: BaseException) -> str:
     """The id of the failed task that an exception came from."""
     chain: BaseException | None = error
     for _ in range(100):  # chains may be closed
@@ -363,7 +312,7 @@ def _id_of(error: BaseException) -> str:
     )
 
 
-def _log_failure(call: Future) -> None:
+def log_failure(call: Future) -> None:
     """Log why a callback failed in another process, as the standard library does for those in this one."""
     error = None if call.cancelled() else call.exception()
     if error is not None and not isinstance(error, BrokerLost):

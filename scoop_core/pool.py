@@ -33,6 +33,7 @@ class Pool:
 
     def __init__(self, client: Client, process: subprocess.Popen[bytes] | None = None) -> None:
         self.client = client
+        client.pool = self
         self._process = process
         self._pid = os.getpid()
 

@@ -12,9 +12,8 @@ from scoop_core.accounts import Accounts
 from scoop_core.calls import KeptMap, Lot
 from scoop_core.future import Future
 from scoop_core.link import Link
-from scoop_core.owner import Options, Owner
+from scoop_core.owner import DEFAULT, Options, Owner
 from scoop_core.payload import Packer
-from scoop_core.peer import DEFAULT
 from scoop_core.worker_state import Piece, Stretch, WorkerState
 
 #: A running stretch is worth sharing if the rest will take longer than this, in seconds.

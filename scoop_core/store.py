@@ -52,7 +52,7 @@ class Shelf:
     """One process's use of the pool's shelf.
 
     Args:
-        folder: the shelf; made by whoever starts the pool.
+        folder: the shelf; made by whoever starts the pool. If it is empty there is none, and everything travels.
         owner: a prefix of file names, different for every process.
         lays: False on other hosts than the broker's: what they send travels, for only from there is it carried on.
     """
@@ -60,7 +60,7 @@ class Shelf:
     def __init__(self, folder: str, owner: str, lays: bool = True) -> None:
         self._folder = Path(folder)
         self._owner = owner
-        self._lays = lays
+        self._lays = lays and bool(folder)
         self._lock = threading.Lock()  # several threads submit
         self._shared: dict[str, _Shared] = {}  # by name
         self._alike: dict[Fingerprint, list[_Shared]] = {}

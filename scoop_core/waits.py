@@ -11,11 +11,11 @@ from functools import partial
 
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
+from scoop_core.contract import Engine
 from scoop_core.fibers import Fiber, Fibers
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
-from scoop_core.peer import Peer
 from scoop_core.runner import Runner
 from scoop_core.watching import Watch
 from scoop_core.worker_state import Piece, WorkerState
@@ -31,16 +31,16 @@ class Waiting(threading.Event):
     """The event that `concurrent.futures.wait` and `as_completed` wait for in a task: others run meanwhile.
 
     Args:
-        peer: the worker.
+        engine: of the worker.
     """
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        self._peer = peer
+        self._engine = engine
         self.futures: list[Future] = []
 
     def wait(self, timeout: float | None = None) -> bool:
-        return self._peer.wait_until(self.is_set, timeout, self.futures)
+        return self._engine.wait_until(self.is_set, timeout, self.futures)
 
 
 class Waits:

@@ -29,9 +29,9 @@ from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.mishaps import Mishaps
 from scoop_core.output import Outputs
-from scoop_core.owner import Options, lots
+from scoop_core.owner import DEFAULT, Options, lots
 from scoop_core.payload import first_line
-from scoop_core.peer import DEFAULT, Peer
+from scoop_core.peer import Peer
 from scoop_core.processes import end_group
 from scoop_core.program import Program
 from scoop_core.reporter import Reporter

@@ -10,7 +10,6 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 from IPython.core.error import UsageError
 
 from scoop.arguments import positive
-from scoop_core.client import Client
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost
 from scoop_core.memory import parse_size
@@ -55,6 +54,8 @@ def _line_parser() -> _Parser:
     start.add_argument("-n", type=positive, help="how many (default: one for each CPU that the kernel may use)")
     start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
     start.add_argument("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
+    start.add_argument("--engine", choices=["scoop", "dask"], default="scoop", help="what runs the tasks")
+    start.add_argument("--address", help="of a Dask cluster that runs, as tcp://host:8786 (default: one is started)")
     commands.add_parser("stop", help="stop the pool", description="Stop the pool; what is pending is lost.")
     commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
     scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
@@ -108,7 +109,7 @@ def _cell_parser() -> _Parser:
 
 #: Words that can follow ``%scoop``, and the options of each.
 LINE = {
-    "start": ["-n", "--name", "--memory-limit"],
+    "start": ["-n", "--name", "--memory-limit", "--engine", "--address"],
     "stop": [],
     "status": [],
     "scale": [],
@@ -198,7 +199,7 @@ def _offers(words: list[str], token: str) -> list[str]:
 def _failures() -> list[str]:
     """The ids of failures that the pool remembers, the last one first."""
     client = current.engine
-    if not isinstance(client, Client) or client.lost is not None:
+    if client is None or client.lost is not None:
         return []
     try:
         groups = client.picture(timeout=1.0)["groups"]

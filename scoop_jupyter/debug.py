@@ -10,13 +10,13 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 
 import scoop_core
-from scoop_core.client import Client
+from scoop_core.contract import Root
 from scoop_core.errors import NothingToReplay
 
 _ENGINE = tuple(str(Path(file).parent) for file in (scoop_core.__file__, __file__))
 
 
-def debug(shell: InteractiveShell, client: Client, failure: str) -> None:
+def debug(shell: InteractiveShell, client: Root, failure: str) -> None:
     """Run a failed task again; if it fails, show how, and open IPython's debugger there.
 
     Args:

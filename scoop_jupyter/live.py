@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from IPython.display import DisplayHandle, display
 
-from scoop_core.client import Client
+from scoop_core.contract import Root
 from scoop_core.errors import BrokerLost, ScoopError
 from scoop_jupyter.panel import Panel
 from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, finished, render_html, render_text, saved
@@ -30,10 +30,10 @@ class LivePanel:
         shown: whether there is anything that could show a panel.
     """
 
-    def __init__(self, client: Client, run: int, shown: bool = True) -> None:
+    def __init__(self, client: Root, run: int, shown: bool = True) -> None:
         self._client = client
         self._run = run
-        first = empty_snapshot(client.connection.name, "running")
+        first = empty_snapshot(client.pool_name, "running")
         self._panel = Panel(first, run, self._asked) if shown else None
         self._handle: DisplayHandle | None = None
         self._watch = -1

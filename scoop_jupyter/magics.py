@@ -72,7 +72,8 @@ class ScoopMagics(Magics):
                 f"%scoop start: the pool {self.notebook.pool.name!r} runs already. "
                 "`%scoop scale N` changes its size, `%scoop stop` ends it."
             )
-        pool = scoop.start(options.n, options.name, memory_limit=options.memory_limit)
+        how = {"memory_limit": options.memory_limit, "engine": options.engine, "address": options.address}
+        pool = scoop.start(options.n, options.name, **how)
         self.notebook.use(pool)
         count = len(pool.workers)
         print(f"Pool {pool.name!r}: {count} worker{'s' * (count != 1)}")

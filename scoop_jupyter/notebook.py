@@ -8,9 +8,8 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 
 import scoop
-from scoop_core.client import Client
+from scoop_core.contract import AnyPool, Root
 from scoop_core.current import current
-from scoop_core.pool import Pool
 from scoop_jupyter.cell import cell_number
 from scoop_jupyter.modules import Modules
 from scoop_jupyter.outputs import Outputs
@@ -25,7 +24,7 @@ class Notebook:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.pool: Pool | None = None
+        self.pool: AnyPool | None = None
         self.modules = Modules(shell.user_ns)
         self.reloads = True  # whether edited modules are reloaded before each cell
         self.outputs = Outputs(shell)
@@ -33,12 +32,12 @@ class Notebook:
     # ---- the pool ----------------------------------------------------------------------------------------------
 
     @property
-    def client(self) -> Client | None:
+    def client(self) -> Root | None:
         """Of the pool that is in use; None if there is none, or it is lost."""
-        engine = current.engine
-        return engine if isinstance(engine, Client) and engine.lost is None else None
+        engine: Root | None = current.engine
+        return engine if engine is not None and engine.lost is None else None
 
-    def ensure(self, n: int | None = None) -> Client:
+    def ensure(self, n: int | None = None) -> Root:
         """The client of a pool that runs; one is started if there is none.
 
         Args:
@@ -51,12 +50,13 @@ class Notebook:
         if client is None:
             return self.use(scoop.start(n))
         if self.pool is None or self.pool.client is not client:  # started by the notebook's own code
-            self.use(Pool(client))
+            assert client.pool is not None
+            self.use(client.pool)
         if n is not None and self.pool is not None and len(self.pool.workers) != n:
             self.pool.scale(n)
         return client
 
-    def use(self, pool: Pool) -> Client:
+    def use(self, pool: AnyPool) -> Root:
         """Use this pool from now on; the one before, if this notebook started it, is stopped."""
         if self.pool is not None and self.pool.client is not pool.client:
             self.pool.stop() if self.pool.owned else self.pool.close()
@@ -84,7 +84,7 @@ class Notebook:
         if client is not None:
             self.open_cell(client)
             self._sync_before_cell(client)
-        elif isinstance(current.engine, Client):  # it is lost; the next use starts a new pool
+        elif current.engine is not None:  # it is lost; the next use starts a new pool
             current.engine = None
 
     def after_cell(self, result: Any) -> None:
@@ -95,7 +95,7 @@ class Notebook:
         if client is not None and isinstance(getattr(result, "error_in_exec", None), KeyboardInterrupt):
             client.cancel_run(client.run)
 
-    def open_cell(self, client: Client) -> None:
+    def open_cell(self, client: Root) -> None:
         """What is submitted from now on is a run of its own; what it prints belongs to the cell that runs now."""
         client.sink = self.outputs.show  # also where the notebook's own code has started the pool
         client.packer.label = self.cell_name
@@ -118,7 +118,7 @@ class Notebook:
             self.client.packer.edit(self.modules.edited)
         return bool(news.reloaded or news.refused)
 
-    def _sync_before_cell(self, client: Client) -> None:
+    def _sync_before_cell(self, client: Root) -> None:
         if self.reloads:
             self.sync()
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from scoop import futures
 from scoop.profiles import Branch, Function, Tasks, merge, name_of, place_of
 from scoop_core import profiling
-from scoop_core.client import Client
+from scoop_core.contract import Root, unable
 from scoop_core.future import Future
 from scoop_core.owner import Options
 from scoop_jupyter.view import duration, number, plural
@@ -28,9 +28,16 @@ class PoolProfiler:
 
     Args:
         client: of the pool; the current run is used to ask the workers.
+
+    Raises:
+        NotSupported: the engine can't do that.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Root) -> None:
+        if not client.abilities.profiles:
+            raise unable(
+                "A Dask cluster", "its workers can't be profiled. Dask's own dashboard has a profile of them"
+            )
         self._client = client
         self._asked = self._ask(profiling.begin, client.name, client.run)
         futures.wait(list(self._asked.values()), PATIENCE)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from scoop_core.client import Client
+from scoop_core.contract import Root
 from scoop_core.errors import BrokerLost
 from scoop_jupyter.view import (
     Snapshot,
@@ -54,7 +54,7 @@ class ProgressLine:
         stream: where the line goes.
     """
 
-    def __init__(self, client: Client, run: int, stream: TextIO) -> None:
+    def __init__(self, client: Root, run: int, stream: TextIO) -> None:
         self._client = client
         self._run = run
         self._stream = stream

@@ -51,16 +51,18 @@ class Footprint:
     def now(cls) -> Footprint:
         return cls(processes(), frozenset(_threads()), tuple(_descriptors()), frozenset(_files()))
 
-    def leaks(self, before: Footprint, pools: Collection[int] = ()) -> list[str]:
+    def leaks(self, before: Footprint, pools: Collection[int] = (), inside: bool = True) -> list[str]:
         """What is there beyond `before`, a line for each.
 
         Args:
             before: an earlier footprint.
             pools: the first processes of pools that may stay, with their children.
+            inside: look at the threads and descriptors of this process, too.
         """
         found = [f"process {p.pid}: {p.command}" for p in self.strays(before, pools)]
-        found += [f"thread {t.name}" for t in self.threads - before.threads]
-        if len(self.descriptors) > len(before.descriptors):
+        if inside:
+            found += [f"thread {t.name}" for t in self.threads - before.threads]
+        if inside and len(self.descriptors) > len(before.descriptors):
             new = list(self.descriptors)
             for known in before.descriptors:
                 if known in new:
@@ -150,7 +152,7 @@ def _shelves_of_others() -> set[str]:
     return shelves
 
 
-def check(who: str, before: Footprint, pools: Callable[[], Collection[int]] = tuple) -> None:
+def check(who: str, before: Footprint, pools: Callable[[], Collection[int]] = tuple, inside: bool = True) -> None:
     """Fail if something is left beyond `before`, once what is about to go had time to go; strays are killed."""
     found: list[str] = []
     now = before
@@ -158,7 +160,7 @@ def check(who: str, before: Footprint, pools: Callable[[], Collection[int]] = tu
     def clean() -> bool:
         nonlocal found, now
         now = Footprint.now()
-        found = now.leaks(before, pools())
+        found = now.leaks(before, pools(), inside)
         if found:
             gc.collect()  # mapped results hold descriptors
         return not found
