@@ -16,6 +16,7 @@ from scoop import __version__
 from scoop.allowed import allowed
 from scoop.launchers import Ssh
 from scoop_core.errors import ScoopError
+from scoop_core.launchers.allocation import allocation
 from scoop_core.network import own_names
 from scoop_core.plan import Hosts, expand, from_file, from_names, plan
 from scoop_core.pool import check_size
@@ -99,7 +100,8 @@ def program_parser() -> tuple[Parser, Collection[str]]:
     add = parser.add_argument_group("hosts").add_argument
     values += [
         add("--host", "--hosts", dest="names", action="append", default=[], type=_host, metavar="NAME",
-            help="the hosts to run it on, one after the other; one that is named again gets another worker"),
+            help="the hosts to run it on, by default those of the batch job that this is; one that is named again "
+            "gets another worker"),
         add("--hostfile", type=_file, metavar="FILE", help="a file that names them, each with a number"),
         add("--external-hostname", "--broker-hostname", type=_host, metavar="NAME",
             help="the name under which the others reach this host"),
@@ -149,9 +151,15 @@ def parse(arguments: Sequence[str]) -> Options:
         parser.error(f"the following arguments are required: program{hint}")
     hosts: Hosts = []
     try:
-        hosts = from_file(Path(given.hostfile).read_text()) if given.hostfile else from_names(given.names)
+        if given.hostfile:
+            hosts = from_file(Path(given.hostfile).read_text())
+        elif given.names:
+            hosts = from_names(given.names)
+        elif (job := allocation(os.environ, lambda path: Path(path).read_text())) is not None:
+            hosts = job.hosts
     except (OSError, ValueError) as error:
-        parser.error(f"--hostfile {given.hostfile}: {error}")
+        source = f"--hostfile {given.hostfile}" if given.hostfile else "the batch system"
+        parser.error(f"{source}: {error}")
     try:
         fit, _, cap = within_limits(None, None, allowed())
         hosts = plan(hosts, given.n, own_names(), fit)

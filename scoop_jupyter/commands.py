@@ -53,6 +53,12 @@ def _line_parser() -> _Parser:
     start = commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers.")
     start.add_argument("-n", type=positive, help="how many (default: one for each CPU that the kernel may use)")
     start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
+    start.add_argument(
+        "--host", nargs="+", default=[], metavar="HOST", help="by ssh; one that is named again gets another worker"
+    )
+    start.add_argument("--tunnel", action="store_true", help="other hosts reach this one through ssh")
+    start.add_argument("--external-hostname", default="", metavar="NAME", help="under which they reach this host")
+    start.add_argument("--ssh-executable", default="ssh", metavar="P", help="what starts workers there")
     start.add_argument("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
     start.add_argument("--engine", choices=["scoop", "dask"], default="scoop", help="what runs the tasks")
     start.add_argument("--address", help="of a Dask cluster that runs, as tcp://host:8786 (default: one is started)")
@@ -109,7 +115,17 @@ def _cell_parser() -> _Parser:
 
 #: Words that can follow ``%scoop``, and the options of each.
 LINE = {
-    "start": ["-n", "--name", "--memory-limit", "--engine", "--address"],
+    "start": [
+        "-n",
+        "--name",
+        "--host",
+        "--tunnel",
+        "--external-hostname",
+        "--ssh-executable",
+        "--memory-limit",
+        "--engine",
+        "--address",
+    ],
     "stop": [],
     "status": [],
     "scale": [],

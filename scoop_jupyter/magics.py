@@ -72,8 +72,11 @@ class ScoopMagics(Magics):
                 f"%scoop start: the pool {self.notebook.pool.name!r} runs already. "
                 "`%scoop scale N` changes its size, `%scoop stop` ends it."
             )
+        launcher = None
+        if options.host:
+            launcher = scoop.Ssh(options.host, options.tunnel, options.external_hostname, options.ssh_executable)
         how = {"memory_limit": options.memory_limit, "engine": options.engine, "address": options.address}
-        pool = scoop.start(options.n, options.name, **how)
+        pool = scoop.start(options.n, options.name, launcher=launcher, **how)
         self.notebook.use(pool)
         count = len(pool.workers)
         print(f"Pool {pool.name!r}: {count} worker{'s' * (count != 1)}")

@@ -7,11 +7,21 @@ WorkerState = Literal["starting", "idle", "busy", "lost", "stopped"]
 Status = Literal["starting", "waiting", "running", "done", "failed", "cancelled", "stopped", "lost"]
 
 
+class RecruitRow(TypedDict):
+    """Another host that should have workers."""
+
+    host: str
+    state: Literal["pending", "running", "over"]
+    slots: int
+    trouble: str
+
+
 class PoolRow(TypedDict):
     """The pool that the run is on."""
 
     name: str
     state: PoolState
+    recruits: NotRequired[list[RecruitRow]]
 
 
 class TaskCounts(TypedDict):

@@ -5,7 +5,7 @@ from itertools import islice
 from scoop_jupyter.view.balance import finished, headline, mean, news, progress, states, total, walk
 from scoop_jupyter.view.hints import hint
 from scoop_jupyter.view.numbers import duration, number, percent, plural, rounded, size
-from scoop_jupyter.view.snapshot import GroupRow, Snapshot, TaskCounts, WorkerRow
+from scoop_jupyter.view.snapshot import GroupRow, RecruitRow, Snapshot, TaskCounts, WorkerRow
 
 MAX_ROWS = 20
 
@@ -34,6 +34,7 @@ def render_text(snapshot: Snapshot) -> str:
     if snapshot["ended"] is None:
         lines += [_text_worker(worker) for worker in snapshot["workers"][:MAX_ROWS]]
         lines += more(len(snapshot["workers"]) - MAX_ROWS, "worker")
+        lines += [_text_missing(row) for row in snapshot["pool"].get("recruits", [])[:MAX_ROWS] if _is_missing(row)]
     rows = list(islice(walk(snapshot["groups"]), MAX_ROWS))
     names = ["  " * min(depth, 12) + line(group["name"]) for depth, group in rows]
     width = max(map(len, names), default=0)
@@ -57,6 +58,15 @@ def _text_worker(worker: WorkerRow) -> str:
     bar = "█" * rounded(min(max(worker["busy"], 0.0), 1.0) * 10)
     task = line(worker["task"]) if worker["task"] else worker["state"]
     return f"{line(worker['name']):<6} [{bar:·<10}] {size(worker['memory']):>8}  {task}"
+
+
+def _is_missing(recruit: RecruitRow) -> bool:
+    return bool(recruit["slots"]) and recruit["state"] != "running"
+
+
+def _text_missing(recruit: RecruitRow) -> str:
+    text = f"{line(recruit['host'])} should have {plural(recruit['slots'], 'worker')}"
+    return f"{text}: {line(recruit['trouble'])}" if recruit["trouble"] else f"{text}, and is awaited"
 
 
 def _text_group(group: GroupRow) -> str:

@@ -15,10 +15,17 @@ from tests.waiting import eventually
 
 FILES = Path(__file__).parents[2] / "deploy" / "submit_files"
 PROGRAM = """
+import socket, time
+import scoop
 from scoop import futures
 
+def where(i):
+    time.sleep(0.01)
+    return socket.gethostname(), scoop.worker
+
 if __name__ == "__main__":
-    print("sum", sum(futures.map(abs, range(100))))
+    places = set(futures.map(where, range(40 * scoop.SIZE)))
+    print(scoop.SIZE, "workers on", sorted(host for host, _ in places))
 """
 
 
@@ -34,18 +41,22 @@ def here(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}"}
 
 
-def test_slurm(slurm: Slurm, folder: Path) -> None:
-    options = ["--ntasks=2", f"--chdir={folder}", "--parsable"]
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [(2, "2 workers on ['nodea', 'nodea']\n"), (5, "5 workers on ['nodea', 'nodea', 'nodeb', 'nodeb', 'nodec']\n")],
+)
+def test_slurm(slurm: Slurm, folder: Path, tasks: int, said: str) -> None:
+    options = [f"--ntasks={tasks}", f"--chdir={folder}", "--parsable"]
     command = ["sbatch", *options, str(FILES / "slurm.sh")]
     done = subprocess.run(command, env=here(slurm.environment), capture_output=True, text=True, check=True)
     log = folder / f"program-{done.stdout.strip()}.log"
-    eventually(lambda: log.exists() and "sum 4950" in log.read_text(), SECONDS, 0.05)
-    assert log.read_text() == "sum 4950\n"
+    eventually(lambda: log.exists() and "workers" in log.read_text(), SECONDS, 0.05)
+    assert log.read_text() == said
 
 
 def test_grid_engine(grid_engine: GridEngine, folder: Path) -> None:
     command = ["qsub", "-terse", "-pe", "smp", "2", "-wd", str(folder), str(FILES / "grid_engine.sh")]
     done = subprocess.run(command, env=here(grid_engine.environment), capture_output=True, text=True, check=True)
     log = folder / f"program.o{done.stdout.strip()}"
-    eventually(lambda: log.exists() and "sum 4950" in log.read_text(), SECONDS, 0.05)
-    assert log.read_text() == "sum 4950\n"
+    eventually(lambda: log.exists() and "workers" in log.read_text(), SECONDS, 0.05)
+    assert log.read_text().startswith("2 workers on ['node")

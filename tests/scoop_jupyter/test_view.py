@@ -289,3 +289,18 @@ def test_the_latest_trees() -> None:
     assert view.latest(groups, 7) == groups[-6:]
     assert view.latest(groups, 1) == groups[-2:]
     assert view.latest([], 5) == []
+
+
+def test_text_names_the_hosts_that_are_missing_and_why() -> None:
+    run = samples.small()
+    run["ended"] = None
+    run["pool"]["recruits"] = [
+        {"host": "nodea", "state": "running", "slots": 2, "trouble": ""},
+        {"host": "nodeb", "state": "pending", "slots": 2, "trouble": ""},
+        {"host": "nodec", "state": "over", "slots": 1, "trouble": "no route\nto host"},
+        {"host": "noded", "state": "over", "slots": 0, "trouble": "it was let go"},
+    ]
+    lines = view.render_text(run).splitlines()
+    assert "nodeb should have 2 workers, and is awaited" in lines
+    assert "nodec should have 1 worker: no route to host" in lines
+    assert "nodea" not in " ".join(lines) and "noded" not in " ".join(lines)

@@ -1,0 +1,42 @@
+"""What `docs/clusters.md` shows of hosts that ssh reaches is done there, on real ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from tests.cluster.hosts import Cluster
+from tests.docs.test_docs import PROJECT, SESSION, blocks, matches
+
+PAGE = list(blocks(PROJECT / "docs" / "clusters.md"))
+PROGRAM = """
+from scoop import futures
+
+if __name__ == "__main__":
+    print(sum(futures.map(abs, range(100))))
+"""
+
+
+def test_cells(cluster: Cluster, tmp_path: Path) -> None:
+    cells = [block for block in PAGE if block.language == "ipython"]
+    environment = {"IPYTHONDIR": str(tmp_path)}
+    code = json.dumps([cell.text for cell in cells])
+    done = cluster.run("head", [sys.executable, "-c", SESSION], input=code, env=environment, timeout=60)
+    outputs = dict(zip(map(id, cells), json.loads(done.stdout.split("\n")[-2]), strict=True))
+    for block, after in pairwise(PAGE):
+        if id(block) in outputs and after.language == "text" and after.adjacent:
+            assert matches(after.text, outputs[id(block)]), f"{after.text}\nbut it prints\n{outputs[id(block)]}"
+
+
+def test_commands(cluster: Cluster) -> None:
+    folder = cluster.folder / "page"
+    folder.mkdir()
+    (folder / "program.py").write_text(PROGRAM)
+    (folder / "hosts.txt").write_text("localhost\nnodea 2\nnodeb 2\n")
+    commands = [line[2:] for block in PAGE if block.language == "shell" for line in block.text.splitlines()]
+    assert commands
+    for command in commands:
+        line = f"cd {folder}; PATH={Path(sys.executable).parent}:$PATH; {command}"
+        assert cluster.run("head", ["sh", "-c", line], timeout=60).stdout == "4950\n", command
