@@ -29,18 +29,19 @@ def test_whatever_happens_every_task_ends_once_and_nothing_is_left(block: int) -
 
 def test_the_simulations_reach_all_that_they_are_meant_to() -> None:
     said: Counter[str] = Counter()
-    died = 0
-    for seed in range(10_000, 10_100):
+    died = hosts = 0
+    for seed in range(10_000, 10_250):
         simulation = simulate(seed)
+        hosts += simulation.hosts_lost
         said += simulation.said
         died += simulation.died
     everything = (
         "Open Extend Result Lost Cancel CancelRun Close Assign Define Done Dropped Idle Rich Share Shared Drop"
     )
     everything += " DropRun Halt Halted Tally Scale Restart Retire Spawn Kill Exited"
-    everything += " CancelTask Cancelled Interrupt Interrupted RestartWorker"
+    everything += " CancelTask Cancelled Interrupt Interrupted RestartWorker Leaving"
     assert not set(everything.split()) - set(said)
-    assert died > 50
+    assert died > 50 and hosts > 10
 
 
 def test_workers_that_are_replaced_cost_no_task_but_those_that_must_not_run_twice() -> None:
@@ -51,6 +52,16 @@ def test_workers_that_are_replaced_cost_no_task_but_those_that_must_not_run_twic
         assert all(function.retries == 0 for function in simulation.lost), f"seed {seed}"
         died += simulation.died
     assert died > 100
+
+
+def test_hosts_that_are_lost_cost_no_task_but_those_that_must_not_run_twice() -> None:
+    lost = 0
+    for seed in range(300):
+        simulation = Simulation(Scenario(seed, events=14, hosts=True, kinds=("leaf", "fork", "map")))
+        simulation.run()
+        assert all(function.retries == 0 for function in simulation.lost), f"seed {seed}"
+        lost += simulation.hosts_lost
+    assert lost > 200
 
 
 # ---- who is who ------------------------------------------------------------------------------------------------

@@ -225,7 +225,7 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop sync ", {"on", "off", "--help"}),
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
-        ("%scoop start -n 2 --", {"--name", "--memory-limit", "--engine", "--address", "--help"}),
+        ("%scoop start --e", {"--engine", "--external-hostname"}),
         ("%scoop scale --", {"--help"}),
         ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),

@@ -16,6 +16,8 @@ from tests.scoop_core.simulation.owners import Function, Peer, Root
 from tests.scoop_core.simulation.workers import Worker
 
 AGENT = "agent-here"
+#: Workers of an agent on another host.
+ROOM = 2
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Scenario:
     limits: bool = False
     skips_tasks: bool = False
     replaces: bool = False
+    hosts: bool = False
     kinds: tuple[str, ...] = ("leaf",)
 
     @classmethod
@@ -45,7 +48,7 @@ class Scenario:
         """A scenario in which some things may happen, and others not."""
         rng = random.Random(seed)
         flags = ("deaths", "stillborn", "cancels", "runs", "restarts", "leaves", "scales", "pins", "skips", "limits")
-        flags = (*flags, "skips_tasks", "replaces")
+        flags = (*flags, "skips_tasks", "replaces", "hosts")
         kinds = ("leaf", "raise", "fork", "send", "leave", "map", "flaky", "deadly", "deaf")
         return cls(
             seed,
@@ -69,11 +72,13 @@ class Simulation:
     workers: dict[str, Worker] = field(default_factory=dict)
     functions: dict[bytes, Function] = field(default_factory=dict)
     created: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # tasks, by node of the tree
-    left: dict[str, m.Exited] = field(
+    left: dict[str, tuple[str, m.Exited]] = field(
         default_factory=dict
     )  # workers that ended in order; their last words come first
     said: Counter[str] = field(default_factory=Counter)  # messages by kind
     lost: list[Function] = field(default_factory=list)  # one for each task that was given up
+    away: list[str] = field(default_factory=list)  # agents on other hosts
+    hosts_lost: int = 0
     died: int = 0
     steps: int = 0
 
@@ -85,11 +90,19 @@ class Simulation:
         self.state = BrokerState("simulated", wanted=self.scenario.workers)
         self.books = Books(self.state)
         self.up[AGENT] = deque([m.Hello("agent", 1, "here")])
+        if self.scenario.hosts:
+            self._join()
         for number in range(self.scenario.roots):
             name = f"r{number}"
             self.up[name], self.down[name] = deque(), deque()
             self.roots[name] = Root(self, name)
         self._menu = [self._function(kind, str(i)) for i, kind in enumerate(self.scenario.kinds * 2)]
+
+    def _join(self) -> None:
+        """Another host is there."""
+        agent = f"agent-away-{self.hosts_lost}"
+        self.away.append(agent)
+        self.up[agent] = deque([m.Hello("agent", 1, "away", -1, agent, ROOM)])
 
     def _function(self, kind: str, suffix: str, depth: int = 0) -> Function:
         rng = self.rng
@@ -116,10 +129,12 @@ class Simulation:
     def deliver_up(self, peer: str) -> None:
         """Give the broker the next message of a peer."""
         message = self.up[peer].popleft()
-        if not self.up[peer] and peer not in self.workers and peer not in self.roots and peer != AGENT:
+        if not self.up[peer] and peer not in self.workers and peer not in self.roots and peer not in self._agents():
             del self.up[peer]
             if peer in self.left:
-                self.up[AGENT].append(self.left.pop(peer))
+                agent, exited = self.left.pop(peer)
+                if agent in self.up:
+                    self.up[agent].append(exited)
         state = self.state
         dead = peer.startswith("w") and peer not in state.ledger.workers
         known = peer in state.ledger.peers or (isinstance(message, m.Hello) and not dead)
@@ -144,9 +159,11 @@ class Simulation:
     def _route(self, sends: list[Send]) -> None:
         for send in sends:
             self.said[type(send.header).__name__] += 1
-            if send.to == AGENT:
+            if send.to in self._agents():
                 if isinstance(send.header, m.Spawn):
-                    self._spawn(send.header.number)
+                    self._spawn(send.header.number, send.to)
+                elif isinstance(send.header, m.Stop):
+                    self._lose_host(send.to)
                 elif isinstance(send.header, m.Kill) and (worker := self.workers.get(f"w{send.header.number}")):
                     self.die(worker, -9)
             elif send.to in self.down:
@@ -158,10 +175,28 @@ class Simulation:
         whom: Peer = self.workers[peer] if peer in self.workers else self.roots[peer]
         whom.handle(message)
 
-    def _spawn(self, number: int) -> None:
+    def _agents(self) -> list[str]:
+        return [AGENT, *self.away]
+
+    def _lose_host(self, agent: str) -> None:
+        """A host is gone, with all that is on it. What it sent last may get lost, or come late."""
+        self.away.remove(agent)
+        self.hosts_lost += 1
+        del self.up[agent]
+        for worker in [worker for worker in self.workers.values() if worker.agent == agent]:
+            self.die(worker, -9)
+        for row in self.state.ledger.workers.values():
+            if row.agent == agent:
+                self.books.orphan(row.name)
+        sends = self.state.leave(agent, self.now)
+        self.books.after(None, set(), sends)
+        self._route(sends)
+
+    def _spawn(self, number: int, agent: str) -> None:
         name = f"w{number}"
         self.up[name], self.down[name] = deque(), deque()
         self.workers[name] = worker = Worker(self, number)
+        worker.agent = agent
         if self.scenario.stillborn and self.rng.random() < 0.2:
             self.die(worker, 1)
 
@@ -176,9 +211,9 @@ class Simulation:
                 queue.pop()
         exited = m.Exited(worker.number, 100 + worker.number, status, worker.begun, 2**20)
         if not status and self.up[name]:
-            self.left[name] = exited
-        else:
-            self.up[AGENT].append(exited)
+            self.left[name] = worker.agent, exited
+        elif worker.agent in self.up:
+            self.up[worker.agent].append(exited)
         if not self.up[name]:
             del self.up[name]
         if worker.current is None or not worker.current.body.gi_running:
@@ -290,6 +325,7 @@ class Simulation:
         possible += [self._replace] * 2 * scenario.replaces
         possible += [self._overdue] * 4 * scenario.limits
         possible += [self._leave] * scenario.leaves
+        possible += [self._change_hosts] * 3 * scenario.hosts
         possible += [lambda root: root.send(m.Restart())] * scenario.restarts
         possible += [lambda root: root.send(m.Scale(rng.randrange(scenario.workers + 2)))] * scenario.scales
         rng.choice(possible)(root)
@@ -328,6 +364,15 @@ class Simulation:
             if self.rng.random() < 0.5:
                 worker.look_at_limits()
 
+    def _change_hosts(self, root: Root) -> None:
+        """A host is lost, comes, or will be taken away soon."""
+        if not self.away:
+            self._join()
+        elif self.rng.random() < 0.5:
+            self._lose_host(self.rng.choice(self.away))
+        else:
+            self.up[self.rng.choice(self.away)].append(m.Leaving())
+
     def _leave(self, root: Root) -> None:
         name = root.name
         del self.roots[name], self.down[name]
@@ -362,8 +407,14 @@ class Simulation:
         assert set(ledger.roots) == {*self.roots, *self.workers}, f"accounts are left: {set(ledger.roots)}"
         if self.roots:
             assert set(ledger.idle) == set(self.workers), "somebody is not known to be idle"
-            assert len(self.workers) == self.scenario.workers
+            here = [worker for worker in self.workers.values() if worker.agent == AGENT]
+            assert len(here) == self.scenario.workers
+            assert len(self.workers) - len(here) == self._room(), "hosts have not the workers that they have room for"
         self._check_tree()
+
+    def _room(self) -> int:
+        agents = self.state.rooms.agents
+        return sum(agents[agent].room for agent in self.away if agent in agents)
 
     def _exhaust(self) -> None:
         limit = self.steps + 20_000

@@ -106,6 +106,7 @@ class Worker(Peer):
     def __init__(self, sim: Simulation, number: int) -> None:
         super().__init__(sim, f"w{number}")
         self.number = number
+        self.agent = ""
         self.rng = sim.rng
         self.state = WorkerState()
         self.greeted = False
