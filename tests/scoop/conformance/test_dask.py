@@ -47,7 +47,7 @@ def test_equal_calls_are_tasks_of_their_own(pool: DaskPool) -> None:
 
 def test_a_map_of_many_tasks_is_few_tasks_of_dask(pool: DaskPool) -> None:
     results = futures.map(tasks.inc, range(100_000))
-    assert len(pool.client._sent) <= 100
+    assert len(pool.client.pending.sents) <= 100
     assert sum(results) == sum(range(1, 100_001))
     assert groups(pool)["inc"]["done"] == 100_000
 
