@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from scoop_core import messages as m
@@ -234,14 +235,9 @@ class Client(Peer):
 
     def _await_map(self, job: MapJob, index: int, deadline: float | None) -> bool:
         __tracebackhide__ = True
-
-        def until() -> bool:
-            if index in job.batches or job.error is not None or job.was_cancelled:
-                return True
-            return index < 0 and bool(job.arrived)
-
         self.owner.flush()
-        return self.link.serve(until, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        return self.link.serve(partial(job.has_news, index), left)
 
     # ---- watching ----------------------------------------------------------------------------------------------
 

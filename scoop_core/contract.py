@@ -52,11 +52,17 @@ class Engine(futures.Engine, Protocol):
     """What runs tasks, as `futures` and `shared` see it: in a root and in a task alike."""
 
     name: str
-    size: int
-    lost: BaseException | None
     abilities: Abilities
     for_people: bool
     recorded: bool
+
+    @property
+    def size(self) -> int:
+        """How many tasks it runs at once."""
+
+    @property
+    def lost(self) -> BaseException | None:
+        """Why it can't be used any more; None while it can."""
 
     @property
     def address(self) -> str:

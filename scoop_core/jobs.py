@@ -196,6 +196,12 @@ class MapJob(OwnedJob):
         if self.waker is not None:
             self.waker()
 
+    def has_news(self, index: int) -> bool:
+        """Whether outcomes from `index` on (or any, for -1) are here, or can't come."""
+        if index in self.batches or self.error is not None or self.was_cancelled:
+            return True
+        return index < 0 and bool(self.arrived)
+
     def is_over(self) -> bool:
         """Whether all that was submitted is."""
         return self.error is not None or (self.left <= 0 and not self.lots)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from math import ceil
 from threading import RLock
@@ -21,7 +22,7 @@ from scoop_core.config import RETRIES
 from scoop_core.errors import TaskTimeout, WorkerLost
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
-from scoop_core.payload import Layer, PackedFunction, Packer, explain_argument
+from scoop_core.payload import Layer, PackedFunction, Packer, explain_item
 from scoop_core.task_tree import Place
 
 #: Calls that are sent together at the most.
@@ -92,7 +93,8 @@ class Owner:
 
     # ---- out ---------------------------------------------------------------------------------------------------
 
-    def spec(self, packed: PackedFunction, root: str, run: int, place: Place, options: Options) -> m.Spec:
+    @staticmethod
+    def spec(packed: PackedFunction, root: str, run: int, place: Place, options: Options) -> m.Spec:
         """What the broker is told of a job of this function."""
         return m.Spec(
             packed.digest,
@@ -166,12 +168,7 @@ class Owner:
     def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer) -> int:
         """Hand out tasks [lo, lo + len(items)) in one message; how many bytes their arguments have."""
         hi = lo + len(items)
-        name = job.spec.name
-
-        def explain(position: int, error: Exception) -> Exception:
-            args = items[position] if form == "rows" else (items[position],)
-            return explain_argument(name, args, {}, error)
-
+        explain = partial(explain_item, job.spec.name, items, form)
         form, parcel, frames, errors = self.packer.pack_items(items, form, explain, layer.share)
         with self._lock:
             job.left += hi - lo

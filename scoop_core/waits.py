@@ -150,7 +150,7 @@ class Waits:
                     return True
                 self._fibers.elsewhere(lambda: self._runner.run_alone(lot))
         job.waker = self._waker(fiber, deadline)
-        return self._sleep(fiber, _has_news(job, index), deadline)
+        return self._sleep(fiber, partial(job.has_news, index), deadline)
 
     def _await_map_outside(self, job: MapJob, index: int, deadline: float | None) -> bool:
         if deadline is None and threading.get_ident() != self._main:
@@ -159,7 +159,7 @@ class Waits:
                 self._runner.run_lot(lot)
                 return True
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
-        return self._wait_outside(_has_news(job, index), timeout, ())
+        return self._wait_outside(partial(job.has_news, index), timeout, ())
 
     def wait_for_job(self, job: MapJob) -> None:
         """Wait until all that was submitted of a map is over."""
@@ -234,14 +234,3 @@ class Waits:
             heapq.heappop(self._deadlines)
             wake()
         return None
-
-
-def _has_news(job: MapJob, index: int) -> Callable[[], bool]:
-    """Whether outcomes from `index` on (or any, for -1) are here, or can't come."""
-
-    def until() -> bool:
-        if job.error is not None or job.was_cancelled:
-            return True
-        return bool(job.arrived) if index < 0 else index in job.batches
-
-    return until

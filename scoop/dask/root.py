@@ -6,15 +6,14 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 import distributed
 import msgspec
 
-from scoop.dask.engine import DaskEngine, published
-from scoop.dask.news import Cargo, Lot, Outcome, decode, topic
-from scoop.dask.task import here
+from scoop.dask.engine import DaskEngine
+from scoop.dask.news import decode, topic
+from scoop.dask.task import running_task
 from scoop.dask.tree import Tree
 from scoop.dask.worker import drop_run, run_lot
 from scoop_core import messages as m
@@ -42,7 +41,7 @@ class DaskRoot(DaskEngine):
 
     def __init__(self, client: distributed.Client, pool_name: str) -> None:
         self._name = f"r{os.urandom(4).hex()}-{os.getpid()}"
-        super().__init__(self._name, client)
+        super().__init__(self._name, client, run_lot)
         self.pool_name = pool_name
         self.pool: AnyPool | None = None
         self.run = 0
@@ -54,12 +53,8 @@ class DaskRoot(DaskEngine):
         client.subscribe_topic(topic(self.name), self._hear)
         self._rows()
 
-    @property
-    def runner(self) -> Callable[[Lot, Cargo], Outcome]:
-        return run_lot
-
     def context(self) -> tuple[str, int, Place]:
-        task = getattr(here, "task", None)  # of a cluster whose workers are threads of this process
+        task = running_task()  # of a cluster whose workers are threads of this process
         if task is not None:
             return task.root, task.run, task.place
         return self.name, self.run, top(self.name, self.run)
@@ -95,7 +90,7 @@ class DaskRoot(DaskEngine):
         self.new_run()
 
     def _drop_everywhere(self, run: int) -> None:
-        self.drop_run(self.name, run)
+        self.pending.drop_run(self.name, run)
         if self.lost is None:
             self.client.run(drop_run, self.name, run, wait=False, on_error="ignore")
 
@@ -103,8 +98,8 @@ class DaskRoot(DaskEngine):
 
     def _rows(self, info: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """What Dask tells of its workers."""
-        workers = self.look(info)
-        self.size = max(1, sum(worker["nthreads"] for worker in workers.values()))
+        workers = self.cluster.look(info)
+        self.cluster.size = max(1, sum(worker["nthreads"] for worker in workers.values()))
         return [
             {
                 "name": name,
@@ -189,10 +184,8 @@ class DaskRoot(DaskEngine):
         """Leave the cluster: what is pending is cancelled, and the constants go."""
         if self.lost is None:
             self._drop_everywhere(-1)
-            self.fail(BrokerLost(f"This process has left the Dask cluster {self.pool_name!r}."))
-            for name in self.client.list_datasets():
-                if str(name).startswith(published(self.name)):
-                    self.client.unpublish_dataset(name)
+            self.pending.fail(BrokerLost(f"This process has left the Dask cluster {self.pool_name!r}."))
+            self._constants.withdraw(self.name)
         self._viewers.clear()
         self.client.close()
-        self.end()
+        self.pending.end()

@@ -67,3 +67,19 @@ class Task:
 
 #: What runs in this thread: `here.task`; without that, none does.
 here = threading.local()
+
+
+def running_task() -> Task | None:
+    """The task that asks."""
+    return getattr(here, "task", None)
+
+
+@contextmanager
+def resting() -> Iterator[Task | None]:
+    """While the running task waits, its worker runs another one in its place."""
+    task = running_task()
+    if task is None or task.rests:
+        yield task
+        return
+    with task.resting():
+        yield task

@@ -12,9 +12,10 @@ from typing import Any
 
 import distributed
 
-from scoop.dask.engine import DaskEngine, label
+from scoop.dask.cluster import label
+from scoop.dask.engine import DaskEngine
 from scoop.dask.news import Begun, Cargo, Ended, Lot, Outcome, encode, topic
-from scoop.dask.task import Task, here
+from scoop.dask.task import Task, here, running_task
 from scoop_core import messages as m
 from scoop_core.calls import call_of, calls, raised, raiser, run_many
 from scoop_core.contract import unable
@@ -40,13 +41,13 @@ class WorkerEngine(DaskEngine):
     """
 
     def __init__(self, worker: distributed.Worker) -> None:
-        super().__init__(label(worker.name), worker._get_client())
+        super().__init__(label(worker.name), worker._get_client(), run_lot)
         self._worker = worker
         self.latest: Task | None = None
         self.seats = threading.Semaphore(worker.state.nthreads)
         self._functions_here: dict[bytes, Callable[..., Any]] = {}
         self._groups: dict[tuple[str, int, int], GroupCount] = {}
-        self._outputs = Outputs(self.name, self._post, lambda: getattr(here, "task", None), self._task)
+        self._outputs = Outputs(self.name, self._post, running_task, self._task)
         self._mishaps = Mishaps(self.name, self.packer, self._post, self._outputs)
 
     def install(self) -> None:
@@ -55,14 +56,10 @@ class WorkerEngine(DaskEngine):
             current.engine = self
             self._outputs.install()
 
-    @property
-    def runner(self) -> Callable[[Lot, Cargo], Outcome]:
-        return run_lot
-
     # ---- what differs from a program ---------------------------------------------------------------------------
 
     def context(self) -> tuple[str, int, Place]:
-        task = getattr(here, "task", None) or self.latest  # a thread that a task has started
+        task = running_task() or self.latest  # a thread that a task has started
         assert task is not None
         return task.root, task.run, task.place
 
@@ -111,7 +108,7 @@ class WorkerEngine(DaskEngine):
             self.tell(header.root, header)
 
     def _task(self) -> int:
-        return id(getattr(here, "task", None))
+        return id(running_task())
 
     def show(self, content: str) -> bool:
         """Have something else than text shown where the prints of the running task are; False if that can't be."""
@@ -139,7 +136,7 @@ async def drop_run(root: str, run: int, dask_worker: distributed.Worker) -> None
     """On a worker: cancel what tasks have submitted in a run (-1: in all) of a root."""
     engine = getattr(dask_worker, "scoop", None)
     if engine is not None:
-        engine.drop_run(root, run)
+        engine.pending.drop_run(root, run)
 
 
 class _Items:
@@ -165,7 +162,7 @@ def run_lot(lot: Lot, cargo: Cargo) -> Outcome:
     """Run the tasks of a lot, as one task of Dask."""
     worker = distributed.get_worker()
     engine = engine_of(worker)
-    engine.size = lot.size
+    engine.cluster.size = lot.size
     task = here.task = Task(lot, worker, engine.seats)
     engine.seats.acquire()
     engine.latest = task

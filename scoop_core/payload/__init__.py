@@ -16,7 +16,7 @@ its own, so that one which can't be pickled, or unpickled, fails alone. The *for
 =============  ==============================================================
 """
 
-from scoop_core.payload.explain import explain_argument, explain_result, first_line, function_name
+from scoop_core.payload.explain import explain_argument, explain_item, explain_result, first_line, function_name
 from scoop_core.payload.packer import Layer, PackedFunction, Packer, TooLarge, unpack_error
 from scoop_core.payload.pickler import SIMPLE, Packed
 
@@ -28,6 +28,7 @@ __all__ = [
     "Packer",
     "TooLarge",
     "explain_argument",
+    "explain_item",
     "explain_result",
     "first_line",
     "function_name",

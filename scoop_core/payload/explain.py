@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -37,6 +37,12 @@ def explain_argument(name: str, args: Iterable[Any], kwargs: dict[str, Any], err
                 "Create it inside the task, or pass what it is made from."
             )
     return NotPicklable(f"The arguments of {name!r} can't be sent to a worker: {first_line(error)}")
+
+
+def explain_item(name: str, items: Sequence[Any], form: str, position: int, error: Exception) -> Exception:
+    """The same for one task of several, whose arguments are in this form."""
+    args = items[position] if form == "rows" else (items[position],)
+    return explain_argument(name, args, {}, error)
 
 
 def explain_result(name: str, value: Any, error: Exception) -> Exception:

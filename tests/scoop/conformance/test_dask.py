@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scoop import NotSupported, WorkerLost, futures, shared, start
+from scoop import BrokerLost, NotSupported, WorkerLost, futures, shared, start
 from scoop.dask import DaskPool
 from tests.cells import Cells
 from tests.scoop import tasks
@@ -47,7 +54,7 @@ def test_equal_calls_are_tasks_of_their_own(pool: DaskPool) -> None:
 
 def test_a_map_of_many_tasks_is_few_tasks_of_dask(pool: DaskPool) -> None:
     results = futures.map(tasks.inc, range(100_000))
-    assert len(pool.client._sent) <= 100
+    assert len(pool.client.pending.sents) <= 100
     assert sum(results) == sum(range(1, 100_001))
     assert groups(pool)["inc"]["done"] == 100_000
 
@@ -111,6 +118,71 @@ def test_a_run_is_cancelled_at_whatever_depth(pool: DaskPool, tmp_path: Path) ->
     assert future.cancelled()
     (tmp_path / "go").touch()
     assert futures.submit(tasks.inc, 1).result(timeout=20) == 2
+
+
+def begin(folder: Path, number: int) -> None:
+    """Say that this one runs, and go on when there is a file `go`."""
+    (folder / f"begun-{number}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.002)
+
+
+def test_an_interrupt_while_waiting_for_a_map_cancels_what_is_left(pool: DaskPool, tmp_path: Path) -> None:
+    def interrupt() -> None:
+        eventually(lambda: len(tasks.begun(tmp_path)) == 2, 20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    results = futures.map(begin, [tmp_path] * 20, range(20))
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    interrupter.join()
+    assert not pool.client.pending.sents
+    with pytest.raises(CancelledError, match="the tasks of 'begin' were cancelled"):
+        next(results)
+    eventually(lambda: not pool.client.cluster.processing(), 20)
+    (tmp_path / "go").touch()
+    assert futures.submit(tasks.inc, 1).result(timeout=20) == 2
+    assert len(tasks.begun(tmp_path)) <= 4  # a worker has one that waits, beside the one that runs
+
+
+@contextmanager
+def processes(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a cluster whose scheduler and only worker are processes of their own, and its scheduler."""
+    where = folder / "scheduler.json"
+    common = ["--scheduler-file", str(where), "--no-dashboard"]
+    with (folder / "log").open("wb") as log:
+
+        def run(part: str, *more: str) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-m", f"distributed.cli.dask_{part}", *common, "--host", "127.0.0.1", *more]
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+
+        parts = [run("scheduler", "--port", "0")]
+        try:
+            parts.append(run("worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)))
+            eventually(lambda: where.exists() and where.read_text().endswith("}"), 60)
+            yield json.loads(where.read_text())["address"], parts[0]
+        finally:
+            for process in parts:
+                process.kill()
+                process.wait()
+
+
+def test_the_loss_of_the_scheduler_fails_what_is_pending_and_what_is_asked(tmp_path: Path) -> None:
+    with processes(tmp_path) as (address, scheduler), start(engine="dask", address=address) as pool:
+        future = futures.submit(tasks.hold, tmp_path)
+        results = futures.map(tasks.hold, [tmp_path] * 3)
+        eventually(lambda: tasks.begun(tmp_path), 60)
+        scheduler.kill()
+        with pytest.raises(BrokerLost, match=r"^The scheduler of the Dask cluster is gone"):
+            future.result(timeout=60)
+        with pytest.raises(BrokerLost, match="is gone"):
+            next(results)
+        for ask in (lambda: futures.submit(tasks.inc, 1), pool.client.picture, lambda: shared.setConst(late=1)):
+            with pytest.raises(BrokerLost, match="is gone"):
+                ask()
+        assert not pool.alive
 
 
 def test_what_dask_can_not_do_has_a_name(pool: DaskPool) -> None:
