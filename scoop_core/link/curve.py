@@ -14,13 +14,16 @@ from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 from scoop_core import messages as m
-from scoop_core.config import HEARTBEAT_SECONDS, SILENCE_SECONDS, Secrets
+from scoop_core.config import HEARTBEAT_SECONDS, PROOF_SECONDS, SILENCE_SECONDS, Secrets
 from scoop_core.link.end import BadStream, Raw
 from scoop_core.link.hub import LINGER
 from scoop_core.link.pieces import PIECE, cut, join
 
 #: Messages taken before the descriptors get their turn.
 _MANY = 1000
+#: So many may wait to be taken notice of: all workers of a pool come at once, and strangers may be before them.
+_BACKLOG = 1024
+_MONITOR = "inproc://ends"
 #: So many bytes more has a part when it is sealed, and a name before it.
 _SEALED = 1024
 
@@ -66,10 +69,16 @@ class CurveHub:
         # A name that comes again is another process (a restarted one, or a liar): the first one keeps it.
         socket.router_handover = False
         socket.maxmsgsize = PIECE + _SEALED
+        socket.handshake_ivl = int(PROOF_SECONDS * 1000)
+        socket.backlog = _BACKLOG
         socket.curve_server = True
         socket.curve_secretkey = server_secret.encode()
         socket.curve_publickey = secrets.server_public.encode()
-        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        # ZeroMQ waits until what it tells is taken, once it is too much: a flood of strangers must not hold it up.
+        socket.monitor(_MONITOR, zmq.EVENT_DISCONNECTED)
+        self._monitor = self._context.socket(zmq.PAIR)
+        self._monitor.rcvhwm = 0
+        self._monitor.connect(_MONITOR)
         socket.bind(address)
         self.address = bytes(socket.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0").decode()
         self.descriptors = tuple(int(each.fd) for each in (socket, self._monitor, self._door))
