@@ -16,6 +16,7 @@ import msgspec
 
 from scoop_core import messages as m
 from scoop_core.config import Launch
+from scoop_core.files import remove_pool
 from scoop_core.link import Link
 from scoop_core.memory import pause
 from scoop_core.processes import kill_group
@@ -78,10 +79,12 @@ class Agent:
 
     Args:
         launch: the pool, as it is to be on this host.
-        server: a datagram socket to the fork server.
+        server: a datagram socket to the fork server, whose end it does not tell.
+        lifeline: a descriptor whose end is that of the fork server.
     """
 
-    def __init__(self, launch: Launch, server: socket.socket) -> None:
+    def __init__(self, launch: Launch, server: socket.socket, lifeline: int) -> None:
+        self._connection = launch.connection
         self._server = server
         self._limit = launch.memory_limit
         self._shelf = Shelf(launch.connection.shelf, "")
@@ -92,7 +95,7 @@ class Agent:
         self._observed = 0.0  # until when somebody watches
         self._due = 0.0  # when to look again
         name = launch.site or f"agent-{socket.gethostname()}"
-        self._link = Link(launch.connection, name, self._handle, self._lose, self._duty)
+        self._link = Link(launch.connection, name, self._handle, self._lose, self._duty, lifeline)
         self._link.start()
         hello = m.Hello("agent", os.getpid(), socket.gethostname(), -1, launch.connection.shelf, launch.n)
         self._link.send(hello)
@@ -119,6 +122,8 @@ class Agent:
         if not self._told:  # the broker was killed, and perhaps the fork server too: then nobody else does this
             for process in self._workers.values():
                 kill_group(process.pid)
+            if self._connection.away:
+                remove_pool(self._connection)
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         if isinstance(message, m.Spawn):

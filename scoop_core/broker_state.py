@@ -166,8 +166,7 @@ class BrokerState:
         return {
             "pool": {**self.shown, "name": ledger.pool, "state": "running", "strange": ledger.strange + self.garbage,
                      "lost": staff.lost, "wanted": rooms.wanted, "stillborn": rooms.stillborn,
-                     "recruits": [msgspec.structs.asdict(row) for row in rooms.recruits.rows],
-                     "stuck": rooms.recruits.final},
+                     "recruits": [msgspec.structs.asdict(row) for row in rooms.recruits]},
             "time": now, **picture,
             "workers": [self._row(w, now) for w in ledger.workers.values()],
         }  # fmt: skip

@@ -117,7 +117,7 @@ class ForkServer:
     def _be_agent(self) -> None:
         self._orders.close()
         self._log_as("agent")
-        Agent(self._launch, self._agent_end).run()
+        Agent(self._launch, self._agent_end, self._lifeline).run()
 
     def _be_recruiter(self) -> None:
         self._orders.close()
@@ -250,6 +250,7 @@ class ForkServer:
         if pid in self._vital:
             self._vital.remove(pid)
             self._ending = True
+            processes.kill_group(pid)  # connections to other hosts
         elif pid in self._workers:
             number, board = self._workers.pop(pid)
             processes.kill_group(pid)  # what it had started

@@ -476,10 +476,9 @@ class Recruit(Header):
 
 
 class Recruits(Header, tag="recruits"):
-    """From the recruiter: all agents that it has sent for. `final`: those in trouble are not tried again."""
+    """From the recruiter: all agents that it has sent for."""
 
     rows: tuple[Recruit, ...]
-    final: bool = False
 
 
 class Leaving(Header, tag="leaving"):

@@ -43,7 +43,7 @@ class Rooms:
         self.wanted = wanted
         self.agents: dict[str, Agent] = {}
         self.recruiter = ""  # its name, if there is one
-        self.recruits = m.Recruits(())
+        self.recruits: tuple[m.Recruit, ...] = ()  # agents that it has sent for
         self.next_number = first
         self._spawned = range(0)  # numbers of all workers that agents were ever told to start
 
@@ -120,7 +120,7 @@ class Rooms:
 
     def report(self, peer: str, message: m.Recruits, frames: m.Frames, now: float) -> None:
         """What became of those that were sent for."""
-        self.recruits = message
+        self.recruits = message.rows
         self._ledger.tree.version += 1
 
     def fill(self, now: float) -> None:

@@ -26,7 +26,7 @@ from scoop_core.launchers import JobState, Order
 from scoop_core.plan import Hosts
 
 #: Nobody is there to be asked, and a terminal is not needed.
-OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8")
+OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5")
 #: Lines of the error stream that are kept.
 LINES = 10
 #: Seconds that a remote shell gets to end when its standard input has.
@@ -44,7 +44,7 @@ class Remote:
     """
 
     def __init__(self, command: Sequence[str], data: bytes) -> None:
-        self.process = Popen(command, stdin=PIPE, stderr=PIPE, start_new_session=True)
+        self.process = Popen(command, stdin=PIPE, stderr=PIPE)  # in the group of the recruiter, and killed with it
         self._lines: deque[str] = deque(maxlen=LINES)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

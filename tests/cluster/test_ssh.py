@@ -296,6 +296,16 @@ def test_a_host_that_is_cut_off_is_given_up_on_both_sides(cluster: Cluster, shar
         eventually(lambda: program.hosts() == {"nodea": 2, "nodeb": 2}, 90)
 
 
+def test_a_pool_that_ends_while_a_host_is_cut_off_leaves_nothing(cluster: Cluster, shared_folder: Path) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 1, "nodeb": 1}) as program:
+        program.begin("tree(9)")
+        cluster.cut("nodeb")
+        program.process.terminate()
+    eventually(lambda: cluster.run("head", ["pgrep", "-x", "ssh"], check=False).stdout == "", 10)
+    # On the host that was cut off all is over when it has not heard of the broker for so long.
+    eventually(lambda: "scoop" not in cluster.run("nodeb", ["ls", "/dev/shm"]).stdout, 3 * SILENCE_SECONDS)
+
+
 @pytest.mark.parametrize("harm", ["lose", "delay"])
 def test_bad_links_cost_time_only(cluster: Cluster, shared_folder: Path, harm: str) -> None:
     with Program(cluster, shared_folder, hosts={"nodea": 2, "nodeb": 2}) as program:
