@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any
 
 import msgspec
@@ -66,6 +67,8 @@ class Broker:
         exits: list[tuple[str, m.Exited]] = []
         while not state.stopping:
             deadline = time.time() + EXIT_SECONDS if exits else state.deadline()
+            if self._courier.busy:
+                deadline = min(self._looked + SPARE_SECONDS, deadline or inf)
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
                 self._kill_workers()
@@ -93,7 +96,7 @@ class Broker:
                 self._leave(peer)
             state.garbage = self._hub.garbage
             self._carry_out(state.tick(time.time()))
-            if self._courier.busy and time.time() > self._looked + SPARE_SECONDS:
+            if self._courier.busy and time.time() >= self._looked + SPARE_SECONDS:
                 self._looked = time.time()
                 self._carry_out(self._courier.spare(self._shelf.holds))
         for peer, role in state.ledger.peers.items():
