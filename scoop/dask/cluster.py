@@ -11,10 +11,12 @@ import dask
 import distributed
 
 from scoop.dask.news import Cargo, keep
-from scoop_core.errors import NoSuchWorker
+from scoop_core.errors import BrokerLost, NoSuchWorker
 from scoop_core.payload import PackedFunction
 
 Remote = distributed.Future[Any]
+
+LOST = "The scheduler of the Dask cluster is gone, or can't be reached any more."
 
 #: Larger functions travel apart from the lots, once to each worker that runs any.
 LARGE = 32 * 1024
@@ -62,6 +64,11 @@ class Cluster:
     def processing(self) -> set[str]:
         """The keys of all lots that workers have been given."""
         return {str(key) for keys in self.client.processing().values() for key in keys}
+
+    @property
+    def lost(self) -> BrokerLost | None:
+        """Whether the scheduler can't be reached now; Dask goes on trying for a while."""
+        return BrokerLost(LOST) if self.client.status in ("connecting", "closing", "closed") else None
 
     # ---- workers -----------------------------------------------------------------------------------------------
 

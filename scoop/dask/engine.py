@@ -75,7 +75,7 @@ class DaskEngine(Mapper):
     @property
     def lost(self) -> BaseException | None:
         """Why the cluster can't be used any more."""
-        return self.pending.lost
+        return self.pending.lost or self.cluster.lost
 
     @property
     def address(self) -> str:

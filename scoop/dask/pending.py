@@ -13,7 +13,7 @@ from typing import Any
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
-from scoop.dask.cluster import Cluster
+from scoop.dask.cluster import LOST, Cluster
 from scoop.dask.news import Dropped, Outcome
 from scoop.dask.sent import Sent
 from scoop_core import messages as m
@@ -91,7 +91,7 @@ class Pending:
         """A lot is over, in one way or another."""
         spec = sent.lot.spec
         if isinstance(found, BaseException) and "scheduler-connection-lost" in str(found):
-            self.fail(BrokerLost("The scheduler of the Dask cluster is gone, or can't be reached any more."))
+            self.fail(BrokerLost(LOST))
         if self.sents.pop(sent.lot.key, None) is None:
             return  # this process did not want it any more
         if isinstance(found, Outcome):

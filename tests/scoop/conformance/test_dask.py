@@ -185,6 +185,15 @@ def test_the_loss_of_the_scheduler_fails_what_is_pending_and_what_is_asked(tmp_p
         assert not pool.alive
 
 
+def test_the_loss_of_the_scheduler_is_told_when_nothing_is_pending(tmp_path: Path) -> None:
+    with processes(tmp_path) as (address, scheduler), start(engine="dask", address=address) as pool:
+        assert futures.submit(tasks.inc, 1).result(timeout=60) == 2
+        scheduler.kill()
+        eventually(lambda: not pool.alive, 20)
+        with pytest.raises(BrokerLost, match="is gone"):
+            futures.submit(tasks.inc, 1)
+
+
 def test_what_dask_can_not_do_has_a_name(pool: DaskPool) -> None:
     with pytest.raises(NotSupported, match="no time limits"):
         futures.options(timeout=1).submit(tasks.inc, 1)
