@@ -169,5 +169,5 @@ class Broker:
         """The bytes of a segment; none, if its owner did not need it any more: then nobody will look at them."""
         try:
             return self._shelf.get(segment, take, writable=False)
-        except OSError:
+        except FileNotFoundError:
             return b""
