@@ -35,7 +35,7 @@ def unload(shell: InteractiveShell) -> None:
     if not isinstance(magics, ScoopMagics):
         return
     notebook = magics.notebook
-    notebook.stop()
+    notebook.close()
     atexit.unregister(notebook.stop)
     current.starter = None
     sys.meta_path.remove(notebook.modules)

@@ -39,6 +39,7 @@ class LivePanel:
         self._watch = -1
         self._leaving = False  # the cell is over: what is left to show is the end
         self._once = threading.Lock()  # taken by the thread that shows the end
+        self._drawing = threading.Lock()  # so that nothing is drawn over the end
 
     @property
     def live(self) -> bool:
@@ -56,7 +57,9 @@ class LivePanel:
         snapshot = cast(Snapshot, picture)
         if self._panel is not None:
             try:
-                self._panel.show(snapshot)
+                with self._drawing:
+                    if not self._once.locked():
+                        self._panel.show(snapshot)
                 if self._leaving and not _pending(snapshot):
                     # The end asks the pool once more, which this thread may be serving.
                     threading.Thread(target=self._end, args=(snapshot,), daemon=True).start()
@@ -67,6 +70,8 @@ class LivePanel:
 
     def _asked(self, action: dict[str, Any]) -> None:
         """Do what a button of the panel asks for; called by the kernel, in the main thread or a subshell's."""
+        if self._once.locked() and action.get("action") != "timeline":
+            return  # a page that does not know yet that it is over; its workers do something else by now
         if action.get("action") == "stop":
             self._stop()
         else:  # these wait for the pool's answer
@@ -129,6 +134,11 @@ class LivePanel:
             self._end(snapshot)
         return snapshot
 
+    def close(self) -> None:
+        """Let go of it: from now on it is known only to pages that show it, and to the notebook."""
+        if self._panel is not None:
+            self._panel.close()
+
     def _end(self, snapshot: Snapshot | None) -> None:
         """Put the last state in the panel's place."""
         if not self._once.acquire(blocking=False):
@@ -144,7 +154,6 @@ class LivePanel:
             snapshot["ended"] = snapshot["time"]
             timeline = self._timeline() if self._run >= 0 and snapshot["groups"] else None
         self._leave(snapshot, timeline)
-        self._panel.close()
         if timeline is not None and not _whole(timeline, snapshot):
             threading.Thread(target=self._complete, args=(snapshot,), daemon=True).start()
 
@@ -159,14 +168,23 @@ class LivePanel:
             self._leave(snapshot, timeline)
 
     def _leave(self, snapshot: Snapshot, timeline: Timeline | None) -> None:
-        """Show what the notebook keeps."""
+        """Show what the notebook keeps.
+
+        A page that was loaded anew while the cell ran no longer knows which output that belongs to, and asks for the
+        panel when the kernel is free: that shows the same.
+        """
+        assert self._handle is not None and self._panel is not None
+        kept = saved(snapshot, timeline)
         bundle = {
-            RUN_MIME: saved(snapshot, timeline),
+            RUN_MIME: kept,
             "text/html": render_html(snapshot),
             "text/plain": render_text(snapshot),
         }
-        assert self._handle is not None
         self._handle.update(bundle, raw=True)
+        with self._drawing:
+            self._panel.show(kept["snapshot"])
+            if kept["timeline"] is not None:
+                self._panel.show_timeline(kept["timeline"])
 
 
 def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:

@@ -39,7 +39,6 @@ class ScoopMagics(Magics):
     def __init__(self, shell: InteractiveShell, notebook: Notebook) -> None:
         super().__init__(shell=shell)
         self.notebook = notebook
-        self._panels: list[LivePanel] = []  # those that go on after their cell
 
     @no_var_expand
     @line_cell_magic
@@ -86,9 +85,7 @@ class ScoopMagics(Magics):
             print("There is no pool.")
             return
         name, owned = self.notebook.pool.name, self.notebook.pool.owned
-        panels, self._panels = self._panels, []
-        for panel in panels:
-            panel.finish(cancelled=True)
+        self.notebook.end_panels()
         self.notebook.stop()
         print(f"Pool {name!r} {'stopped' if owned else 'left; it goes on'}.")
 
@@ -145,9 +142,7 @@ class ScoopMagics(Magics):
             print("Nothing is held back" + (f" of cell {options.cell}." if options.cell else "."))
 
     def _panel(self, options: Namespace) -> None:
-        panel = LivePanel(self.notebook.ensure(), -1)
-        self._panels.append(panel)
-        panel.start()
+        self.notebook.show(LivePanel(self.notebook.ensure(), -1))
 
     # ---- on every worker ---------------------------------------------------------------------------------------
 
@@ -192,7 +187,7 @@ class ScoopMagics(Magics):
             self.notebook.open_cell(client)  # what asks for the profile is none of the cell's tasks
         panel = LivePanel(client, client.run, shown=in_kernel and not options.quiet)
         cancelled = False
-        panel.start()
+        self.notebook.show(panel)
         in_terminal = not in_kernel and not options.quiet
         progress = ProgressLine(client, client.run, sys.stdout).shown() if in_terminal else nullcontext()
         try:
@@ -205,8 +200,6 @@ class ScoopMagics(Magics):
             raise
         finally:
             snapshot = panel.finish(cancelled)
-            if panel.live:
-                self._panels.append(panel)
             if snapshot is not None and in_terminal:
                 print(summary(snapshot))
             if profiler is not None and client.lost is None:

@@ -11,8 +11,12 @@ import scoop
 from scoop_core.contract import AnyPool, Root
 from scoop_core.current import current
 from scoop_jupyter.cell import cell_number
+from scoop_jupyter.live import LivePanel
 from scoop_jupyter.modules import Modules
 from scoop_jupyter.outputs import Outputs
+
+#: How many panels that are over stay open, for pages that were loaded anew while their cell ran.
+KEPT_PANELS = 10
 
 
 class Notebook:
@@ -28,6 +32,7 @@ class Notebook:
         self.modules = Modules(shell.user_ns)
         self.reloads = True  # whether edited modules are reloaded before each cell
         self.outputs = Outputs(shell)
+        self._panels: list[LivePanel] = []  # in the order of their cells
 
     # ---- the pool ----------------------------------------------------------------------------------------------
 
@@ -74,6 +79,32 @@ class Notebook:
         pool, self.pool = self.pool, None
         if pool is not None:
             pool.stop() if pool.owned else pool.close()
+
+    # ---- panels ------------------------------------------------------------------------------------------------
+
+    def show(self, panel: LivePanel) -> None:
+        """Show a panel below the cell; of those that are over, only the last few stay open."""
+        over = [panel for panel in self._panels if not panel.live]
+        for old in over[:-KEPT_PANELS]:
+            old.close()
+            self._panels.remove(old)
+        panel.start()
+        if panel.live:
+            self._panels.append(panel)
+
+    def end_panels(self) -> None:
+        """Have those that still follow a run show its end: nothing more of it is wanted."""
+        for panel in self._panels:
+            if panel.live:
+                panel.finish(cancelled=True)
+
+    def close(self) -> None:
+        """Stop the pool, and leave nothing open."""
+        self.end_panels()
+        self.stop()
+        for panel in self._panels:
+            panel.close()
+        self._panels.clear()
 
     # ---- cells -------------------------------------------------------------------------------------------------
 

@@ -54,6 +54,11 @@ class Panel(anywidget.AnyWidget):
         """Draw `timeline` in place of the one before. Any thread may call this, also while a cell blocks."""
         self.timeline = cast(dict[str, Any], timeline)
 
+    def close(self) -> None:
+        """Take it off all pages. Its layout, a widget of its own, goes with it."""
+        self.layout.close()
+        super().close()
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the widget's view with the HTML and the text of the same snapshot beside it."""
         bundle = super()._repr_mimebundle_(**kwargs)

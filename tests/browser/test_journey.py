@@ -109,16 +109,22 @@ def come_back_while_a_cell_runs(notebook: NotebookPage) -> None:
     notebook.reload(keep_layout=True)
     expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("sleep")
     expect(pool(page)).to_contain_text("8 tasks to do")
+    expect(notebook.output(3)).to_contain_text("Loading widget")
     save(page, "journey-4-reloaded")
 
 
 def cancel_from_the_sidebar(notebook: NotebookPage) -> None:
-    """No kernel is needed for that: the cell that runs is in its way."""
+    """No kernel is needed for that: the cell that runs is in its way. Then its panel is back below it."""
     page = notebook.page
     pool(page).get_by_role("button", name="Cancel").click()
     expect(pool(page)).not_to_contain_text("to do")
     expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("0 / 8")
     expect(page.locator(".scoop-tab[data-kind='tree']")).to_contain_text("8")
+    notebook.front()
+    panel = notebook.cell(3).locator(".scoop-panel")
+    expect(panel).to_contain_text("Cancelled")
+    expect(panel).to_contain_text("8 cancelled")
+    expect(notebook.cell(3)).not_to_contain_text("Error displaying widget")
     save(page, "journey-5-cancelled")
 
 

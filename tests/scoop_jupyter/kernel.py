@@ -90,6 +90,11 @@ class Outcome:
         return plain("".join(text for stream, text in self.streams if stream == name))
 
     @property
+    def snapshots(self) -> list[dict[str, Any]]:
+        """What panels showed meanwhile; the end of a timeline may come from the cell before."""
+        return [state["snapshot"] for state in self.states if "snapshot" in state]
+
+    @property
     def html(self) -> str:
         """The HTML that the displays of the cell show by now."""
         return "\n".join(data.get("text/html", "") for data in self.shown.values())
@@ -199,13 +204,24 @@ class Kernel:
 
     def press(self, cell: Outcome, action: dict[str, Any]) -> Outcome:
         """Send what a button of a cell's panel sends; what follows, as if it were that of a cell."""
+        return self._tell(cell, {"method": "custom", "content": action})
+
+    def ask_state(self, cell: Outcome) -> Outcome:
+        """Ask for all that a cell's panel shows, as a page does that was loaded anew."""
+        return self._tell(cell, {"method": "request_state"})
+
+    def _tell(self, cell: Outcome, data: dict[str, Any]) -> Outcome:
         comm = next(data[WIDGET]["model_id"] for data in cell.displays if WIDGET in data)
-        content = {"comm_id": comm, "data": {"method": "custom", "content": action}}
-        message = self.client.session.msg("comm_msg", content)
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
         self.client.shell_channel.send(message)
-        outcome = Outcome(message["header"]["msg_id"], str(action), time.monotonic())
+        outcome = Outcome(message["header"]["msg_id"], str(data), time.monotonic())
         self._cells[outcome.id] = outcome
         return outcome
+
+    def widgets(self) -> set[str]:
+        """The ids of all widgets of which the kernel knows."""
+        reply = self.client.comm_info("jupyter.widget", reply=True, timeout=20)
+        return set(reply["content"]["comms"])
 
     def complete(self, code: str) -> list[str]:
         """What the kernel offers at the end of this code."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scoop_jupyter.notebook import KEPT_PANELS
 from scoop_jupyter.view import RUN_MIME
 from tests.scoop_jupyter.kernel import WIDGET, Kernel, Outcome
 
@@ -27,7 +28,7 @@ def test_it_moves_while_the_cell_blocks_and_then_stays(kernel: Kernel) -> None:
     print(f"{len(cell.updates)} updates in {cell.seconds:.1f} s")
     assert 1.2 < cell.seconds < 6.0
     assert 2 < len(cell.updates) <= 12 * cell.seconds
-    snapshots = [state["snapshot"] for state in cell.states]
+    snapshots = cell.snapshots
     done = [snapshot["tasks"]["done"] for snapshot in snapshots]
     assert done == sorted(done) and len(set(done)) > 3
     middle = snapshots[len(snapshots) // 2]
@@ -79,7 +80,7 @@ def test_it_follows_futures_that_outlive_the_cell(kernel: Kernel, tmp_path: Path
 
 def test_an_interrupt_ends_it(kernel: Kernel) -> None:
     cell = kernel.begin("%%scoop\nlist(futures.map(time.sleep, [60] * 10))")
-    kernel.until(lambda: cell.states and cell.states[-1]["snapshot"]["tasks"]["running"])
+    kernel.until(lambda: cell.snapshots and cell.snapshots[-1]["tasks"]["running"])
     kernel.interrupt(cell)
     assert WIDGET not in the_panel(cell)
     assert "Cancelled" in cell.html and "10 cancelled" in cell.html
@@ -153,3 +154,45 @@ def test_the_timeline_comes_when_it_is_asked_for_and_stays(kernel: Kernel, tmp_p
     assert saved()["snapshot"]["tasks"]["done"] == 3
     # The last of it comes a little after the end.
     kernel.until(lambda: sum(span[3] for lane in saved()["timeline"]["lanes"] for span in lane["spans"]) == 3)
+
+
+# ---- after the end -------------------------------------------------------------------------------------------------
+
+
+def model(cell: Outcome) -> str:
+    return str(next(data[WIDGET]["model_id"] for data in cell.displays if WIDGET in data))
+
+
+def test_a_page_that_comes_back_after_the_end_gets_what_the_notebook_keeps(kernel: Kernel) -> None:
+    cell = kernel.run("%%scoop\nlist(futures.map(abs, range(7)));").check()
+    kernel.until(lambda: sum(s[3] for lane in kept(cell)["timeline"]["lanes"] for s in lane["spans"]) == 7)
+    asked = kernel.ask_state(cell)
+    kernel.until(lambda: asked.states)
+    assert asked.states[0]["snapshot"] == kept(cell)["snapshot"]
+    assert asked.states[0]["snapshot"]["tasks"]["done"] == 7 and asked.states[0]["snapshot"]["ended"]
+    assert asked.states[0]["timeline"]["functions"] == ["abs"]
+
+
+def kept(cell: Outcome) -> Any:
+    return the_panel(cell)[RUN_MIME]
+
+
+def test_buttons_of_a_panel_that_is_over_do_nothing(kernel: Kernel) -> None:
+    over = kernel.run("%%scoop\nlist(futures.map(abs, range(3)));").check()
+    pressed = kernel.press(over, {"action": "stop"})
+    kernel.until(lambda: pressed.over)
+    assert kernel.run("list(futures.map(abs, [-1]))").check().result == "[1]"
+
+
+def test_only_the_last_panels_stay_open(new_kernel: Callable[[], Kernel]) -> None:
+    kernel = new_kernel()
+    kernel.run("%scoop start -n 1").check()
+    cells = [kernel.run(f"%%scoop\nlist(futures.map(abs, range({n})));").check() for n in range(KEPT_PANELS + 5)]
+    widgets = kernel.widgets()
+    assert model(cells[-1]) in widgets and model(cells[-KEPT_PANELS]) in widgets
+    assert model(cells[0]) not in widgets
+    assert len(widgets) <= 2 * (KEPT_PANELS + 1)  # each has a layout
+    kernel.run("%scoop stop").check()
+    assert model(cells[-1]) in kernel.widgets()
+    kernel.run("%unload_ext scoop").check()
+    assert kernel.widgets() == set()

@@ -162,7 +162,7 @@ def test_panel_follows_the_pool(new_kernel: Callable[[], Kernel]) -> None:
     cell = kernel.begin("import time\nfrom scoop import futures\nlist(futures.map(time.sleep, [0.05] * 20));")
     kernel.finish(cell).check()
     # A thread's updates count as the running cell's.
-    states = [state["snapshot"] for state in cell.states]
+    states = cell.snapshots
     done = [state["tasks"]["done"] for state in states]
     assert any(0 < count < 20 for count in done), done
     kernel.run("%scoop stop").check()
