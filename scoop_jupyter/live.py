@@ -17,6 +17,8 @@ from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, fin
 
 #: How long the last picture may wait for tasks that were interrupted, in seconds.
 SETTLE_SECONDS = 0.1
+#: How long another thread may take to show the end, in seconds: as long as a pool that does not answer.
+END_SECONDS = 5.0
 #: How long the last spans of the timeline may take, in seconds; workers tell at least ten times a second.
 COMPLETE_SECONDS = 0.5
 
@@ -39,6 +41,7 @@ class LivePanel:
         self._watch = -1
         self._leaving = False  # the cell is over: what is left to show is the end
         self._once = threading.Lock()  # taken by the thread that shows the end
+        self._ended = threading.Event()  # it is shown
         self._drawing = threading.Lock()  # so that nothing is drawn over the end
 
     @property
@@ -140,9 +143,16 @@ class LivePanel:
             self._panel.close()
 
     def _end(self, snapshot: Snapshot | None) -> None:
-        """Put the last state in the panel's place."""
-        if not self._once.acquire(blocking=False):
-            return
+        """Put the last state in the panel's place, or wait until another thread has: the cell ends with it."""
+        if self._once.acquire(blocking=False):
+            try:
+                self._show_end(snapshot)
+            finally:
+                self._ended.set()
+        else:
+            self._ended.wait(END_SECONDS)
+
+    def _show_end(self, snapshot: Snapshot | None) -> None:
         self._client.unwatch(self._watch)
         if self._panel is None or self._handle is None:
             return

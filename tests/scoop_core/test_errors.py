@@ -20,6 +20,8 @@ SAMPLES = [
     errors.TaskFailed("why"),
     errors.NoSuchWorker("why"),
     errors.NothingToReplay("why"),
+    errors.NotSupported("why"),
+    errors.LaunchFailed("why"),
     errors.NotPicklable("why"),
     errors.TaskTimeout("f", 0.5),
     errors.WorkerLost("f", -9, 2**30, 3),

@@ -679,19 +679,20 @@ def test_interrupts_while_sending_garble_nothing(local: Wire, interrupts: None) 
     thread = threading.Thread(target=disturb)
     sent: list[int] = []
     struck = 0
+    numbers = iter(range(5000))
     thread.start()
-    for number in range(5000):
-        try:
-            link.send(m.Scale(number))
-            sent.append(number)
-        except KeyboardInterrupt:
-            struck += 1
-    while thread.is_alive():  # the last interrupts may come here
-        try:
-            over.set()
-            thread.join()
-        except KeyboardInterrupt:
-            struck += 1
+    try:
+        while thread.is_alive():
+            try:  # all that takes time is in here: elsewhere nobody expects an interrupt
+                for number in numbers:
+                    link.send(m.Scale(number))
+                    sent.append(number)
+                over.set()
+                thread.join()
+            except KeyboardInterrupt:
+                struck += 1
+    finally:
+        over.set()
     link.send(m.Stop())
     local.pump(lambda: m.Stop() in [header for _, header, _ in local.messages[-1:]])
     arrived = [header.n for _, header, _ in local.messages if isinstance(header, m.Scale)]
