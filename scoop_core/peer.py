@@ -178,23 +178,7 @@ class Peer(Mapper):
     def _failed_call(self, failure: str | BaseException) -> Any:
         __tracebackhide__ = True
         id = failure if isinstance(failure, str) else id_of(failure)
-        found = self.ask("call", id=id)
-        if found is None:
-            what = f"{id!r} names no failed task" if id else "no task has failed"
-            raise NothingToReplay(
-                f"There is nothing to replay: {what}, as far as this pool remembers. It keeps the first failures of "
-                "each function, as long as the run that they belong to is among the last ones."
-            )
-        mishap = msgspec.convert(found, m.Mishap)
-        if not mishap.call:
-            raise NothingToReplay(f"{mishap.name!r} can't be replayed: {mishap.why}.")
-        try:
-            return self.packer.unpack_call(mishap.call)
-        except Exception as error:
-            raise NothingToReplay(
-                f"{mishap.name!r} can't be replayed here, its function or arguments do not unpickle: "
-                f"{first_line(error)}"
-            ) from error
+        return failed_call(self.ask("call", id=id), id)
 
     @property
     def in_task(self) -> bool:
@@ -297,6 +281,33 @@ class Peer(Mapper):
         if self.owner.dirty:
             self.owner.flush()
         return None
+
+
+def failed_call(found: Any, id: str) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+    """The function of a failed task and its arguments.
+
+    Args:
+        found: its `Mishap` as plain data; None if nobody remembers it.
+        id: by which it was looked for; empty for the last one.
+
+    Raises:
+        NothingToReplay: it is not remembered, or does not travel.
+    """
+    if found is None:
+        what = f"{id!r} names no failed task" if id else "no task has failed"
+        raise NothingToReplay(
+            f"There is nothing to replay: {what}, as far as this pool remembers. It keeps the first failures of "
+            "each function, as long as the run that they belong to is among the last ones."
+        )
+    mishap = msgspec.convert(found, m.Mishap)
+    if not mishap.call:
+        raise NothingToReplay(f"{mishap.name!r} can't be replayed: {mishap.why}.")
+    try:
+        return Packer.unpack_call(mishap.call)
+    except Exception as error:
+        raise NothingToReplay(
+            f"{mishap.name!r} can't be replayed here, its function or arguments do not unpickle: {first_line(error)}"
+        ) from error
 
 
 def id_of(error: BaseException) -> str:

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import distributed
-import msgspec
 
 from scoop.dask.engine import DaskEngine
 from scoop.dask.news import decode, topic
@@ -19,9 +18,9 @@ from scoop.dask.worker import drop_run, run_lot
 from scoop_core import messages as m
 from scoop_core.client import to_terminal
 from scoop_core.contract import AnyPool, Sink, Viewer, unable
-from scoop_core.errors import BrokerLost, NothingToReplay
+from scoop_core.errors import BrokerLost
 from scoop_core.payload import first_line
-from scoop_core.peer import id_of
+from scoop_core.peer import failed_call, id_of
 from scoop_core.task_tree import Place, top
 
 #: Pictures come so often, in seconds.
@@ -169,13 +168,7 @@ class DaskRoot(DaskEngine):
         __tracebackhide__ = True
         calls = self._tree.tasks.calls
         id = failure if isinstance(failure, str) else id_of(failure)
-        found = calls.find(id) if id else calls.latest(self.name)
-        if found is None:
-            raise NothingToReplay("There is nothing to replay: no such failure is remembered.")
-        mishap = msgspec.convert(found, m.Mishap)
-        if not mishap.call:
-            raise NothingToReplay(f"{mishap.name!r} can't be replayed: {mishap.why}.")
-        function, args, kwargs = self.packer.unpack_call(mishap.call)
+        function, args, kwargs = failed_call(calls.find(id) if id else calls.latest(self.name), id)
         return function(*args, **kwargs)
 
     # ---- the end -----------------------------------------------------------------------------------------------

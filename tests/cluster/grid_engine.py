@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.cluster.hosts import NAMES, Cluster
+from tests.cluster.hosts import NAMES, Cluster, lacking
 from tests.waiting import eventually
 
 START_SECONDS = 60.0
@@ -58,8 +58,7 @@ RULES = {"smp": "$pe_slots", "spread": "$round_robin"}
 
 def missing() -> str:
     """What this machine lacks for Grid Engine; empty if nothing."""
-    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
-    return f"there is no {', '.join(lacking)}: make cluster" if lacking else ""
+    return lacking(TOOLS)
 
 
 class GridEngine:

@@ -67,12 +67,17 @@ LogLevel ERROR
 """
 
 
+def lacking(tools: Collection[str]) -> str:
+    """Which of these programs this machine has not; empty if it has all."""
+    absent = [tool for tool in tools if not shutil.which(tool)]
+    return f"there is no {', '.join(absent)}: make cluster" if absent else ""
+
+
 def missing() -> str:
     """What it takes for such hosts and is not here; empty if nothing."""
     if sys.platform != "linux" or os.getuid() != 0:
         return "hosts made of namespaces need Linux, and root"
-    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
-    return f"there is no {', '.join(lacking)}: make cluster" if lacking else ""
+    return lacking(TOOLS)
 
 
 class Cluster(Network):

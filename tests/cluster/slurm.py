@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 
-from tests.cluster.hosts import NAMES, Cluster
+from tests.cluster.hosts import NAMES, Cluster, lacking
 from tests.waiting import eventually
 
 START_SECONDS = 30.0
@@ -50,8 +49,7 @@ PartitionName=main Nodes={nodes} Default=YES MaxTime=INFINITE State=UP
 
 def missing() -> str:
     """What this machine lacks for Slurm; empty if nothing."""
-    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
-    return f"there is no {', '.join(lacking)}: make cluster" if lacking else ""
+    return lacking(TOOLS)
 
 
 class Slurm:
