@@ -40,9 +40,17 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return reduce_class(obj)
         elif isinstance(obj, ModuleType) and sys.modules.get(obj.__name__) is obj and (kinds := metaclasses(obj)):
             return reduce_module(obj, kinds)
+        elif isinstance(obj, BaseException) and _by_tblib(obj):
+            return obj.__reduce_ex__(5)
         elif isinstance(obj, _Cached) and not is_importable(obj):  # cloudpickle knows it by name only
             return _cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)
+
+
+def _by_tblib(error: BaseException) -> bool:
+    """Whether tblib, which Dask installs for all exceptions, would pickle this one: with its traceback and causes,
+    which travel as text here, but without what its constructor has set, such as the code of a `SystemExit`."""
+    return getattr(copyreg.dispatch_table.get(type(error)), "__module__", "").startswith("tblib")
 
 
 _Cached = type(lru_cache(lambda: None))

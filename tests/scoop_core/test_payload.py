@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import linecache
 import pickle
@@ -657,6 +658,18 @@ def test_even_a_system_exit_of_a_task_comes_back(ends: Ends) -> None:
     error = unpack_error(ends.there.pack_error(0, raised(SystemExit(3))))
     assert isinstance(error, SystemExit)
     assert error.code == 3
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "why"), KeyError("x")])
+def test_an_exception_is_itself_where_dask_has_changed_how_they_are_pickled(
+    ends: Ends, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tblib = pytest.importorskip("tblib.pickling_support")
+    monkeypatch.setitem(copyreg.dispatch_table, type(error), tblib.pickle_exception)
+    found = unpack_error(ends.there.pack_error(0, raised(error)))
+    assert type(found) is type(error)
+    assert (found.args, str(found), found.__traceback__) == (error.args, str(error), None)
+    assert getattr(found, "code", None) == getattr(error, "code", None)
 
 
 def test_the_first_line_of_an_exception_is_short() -> None:
