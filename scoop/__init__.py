@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.allowed import allowed as _allowed
 from scoop.engine import engine as _engine
-from scoop.launchers import Ssh
+from scoop.launchers import PBS, SGE, Launcher, Slurm, Ssh, Torque
+from scoop.launchers import make as _make_launcher
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "PBS",
+    "SGE",
     "BadLimits",
     "BrokerInfo",
     "BrokerLost",
@@ -66,10 +69,12 @@ __all__ = [
     "Pool",
     "RemoteTraceback",
     "ScoopError",
+    "Slurm",
     "Ssh",
     "StartFailed",
     "TaskFailed",
     "TaskTimeout",
+    "Torque",
     "WorkerLost",
     "connect",
     "futures",
@@ -91,7 +96,7 @@ def start(
     tcp: bool = False,
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
-    launcher: Ssh | None = None,
+    launcher: Launcher | str | None = None,
     engine: str = "scoop",
     address: Any = None,
 ) -> AnyPool:
@@ -105,7 +110,9 @@ def start(
         preload: modules to import once, before the workers are forked: they then start with them.
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
             more is ended and replaced; the task that it was running is given up after some tries.
-        launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])``; by default on this host.
+        launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])`` or ``scoop.Slurm(time="2h")``, or just
+            the name of a launcher; by default on this host. Workers in batch jobs come as their jobs begin: the pool
+            takes tasks at once, and `Pool.wait` waits for workers.
         engine: "scoop" for a pool of our own, "dask" for a Dask cluster (needs ``scoop-jupyter[dask]``). Of the
             options above Dask takes the number and the name.
         address: of the Dask cluster, such as "tcp://host:8786", or the cluster itself; by default one starts here.
@@ -127,6 +134,8 @@ def start(
         return _start_dask(engine, n, name, address)
     if address is not None:
         raise ValueError("a pool of SCOOP's own has no address: `scoop.connect` takes its name")
+    if isinstance(launcher, str):
+        launcher = _make_launcher(launcher)
     n, recruiting = launcher.recruiting(n) if launcher else (n, None)
     n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there

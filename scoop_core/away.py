@@ -59,7 +59,12 @@ def settle(launch: Launch) -> Launch:
 
 def main(arguments: list[str]) -> int:
     """Be a part of the pool, as long as there is one; the exit status."""
-    line = Path(arguments[0]).read_bytes() if arguments else sys.stdin.buffer.readline()
+    if arguments:
+        file = Path(arguments[0])
+        line = file.read_bytes()
+        file.unlink()  # nobody else needs what is in there
+    else:
+        line = sys.stdin.buffer.readline()
     launch = msgspec.json.decode(line, type=Launch)
     try:
         check(launch)

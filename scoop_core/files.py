@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from scoop_core.config import Connection
+from scoop_core.errors import StartFailed
 from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
@@ -56,6 +57,19 @@ def new_shelf(folder: str) -> str:
         shelf.mkdir(mode=0o700)
         return str(shelf)
     return tempfile.mkdtemp(prefix="scoop-", dir=memory)
+
+
+def new_shared(base: str) -> str:
+    """A folder (0700) for a pool, within one that all its hosts see.
+
+    Raises:
+        StartFailed: there can be none.
+    """
+    try:
+        Path(base).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.mkdtemp(prefix="scoop-", dir=base)
+    except OSError as error:
+        raise StartFailed(f"The folder {base}, in which jobs find what they need, can't be used: {error}.") from None
 
 
 def write_connection(connection: Connection) -> None:
@@ -109,6 +123,8 @@ def remove_pool(connection: Connection) -> None:
     shutil.rmtree(connection.shelf, ignore_errors=True)
     if connection.away:
         return
+    if connection.shared:
+        shutil.rmtree(connection.shared, ignore_errors=True)
     path = connection_file(connection.name)
     known = read_connection(path)
     if known is not None and known.id == connection.id:  # another may have taken the name

@@ -29,7 +29,7 @@ import msgspec
 from scoop_core import logs, processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, Leave, decode_order, encode_order
 from scoop_core.broker import Broker
-from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Connection, Launch
+from scoop_core.config import RECALL_SECONDS, STOP_GRACE, STOPPED_SECONDS, Connection, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
@@ -260,11 +260,12 @@ class ForkServer:
 
     def _end(self) -> None:
         """End all children: a moment for those that are about to, then by force. Take away all files."""
-        remove_pool(self._connection)
+        remove_pool(self._connection)  # first of all the one by which it is found
         self._orders.close()
         reports = self._launch.reports
         grace = REPORT_GRACE if reports.profile or reports.timeline else WORKER_GRACE
-        until = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
+        vital_grace = RECALL_SECONDS if self._connection.shared else STOP_GRACE
+        until = time.monotonic() + max(grace, vital_grace if self._vital else 0.0)
         while (self._vital or self._workers) and time.monotonic() < until:
             self._reap()
             if not self._vital and self._workers:
