@@ -49,11 +49,14 @@ def check(launch: Launch) -> None:
 
 def settle(launch: Launch) -> Launch:
     """The launch with folders of its own, in the pool's working directory, if there is such a one here."""
+    files.sweep()
     folder = files.new_folder()
     with suppress(OSError):
         os.chdir(launch.cwd)
     os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     connection = msgspec.structs.replace(launch.connection, folder=folder, shelf=files.new_shelf(folder))
+    for path in (connection.folder, connection.shelf):
+        files.hold(path)
     return msgspec.structs.replace(launch, connection=connection)
 
 

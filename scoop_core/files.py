@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -19,6 +20,8 @@ from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
 SOCKET_PATH = 107
+#: In folders on other hosts than the broker's: locked as long as somebody needs them.
+LOCK = ".lock"
 
 
 def runtime_folder() -> Path:
@@ -41,10 +44,15 @@ def connection_file(name: str) -> Path:
     return runtime_folder() / f"scoop-{name}.json"
 
 
+def _bases() -> list[str]:
+    """Where the folder of a pool may be, the best place first."""
+    return [base for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if base]
+
+
 def new_folder() -> str:
     """A folder (0700) for a pool, with a name that can't be guessed and a path short enough for a socket."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-        if base and len(base) < SOCKET_PATH - 40 and os.access(base, os.W_OK | os.X_OK):
+    for base in _bases():
+        if len(base) < SOCKET_PATH - 40 and os.access(base, os.W_OK | os.X_OK):
             return tempfile.mkdtemp(prefix="scoop-", dir=base)
     return tempfile.mkdtemp(prefix="scoop-")
 
@@ -57,6 +65,21 @@ def new_shelf(folder: str) -> str:
         shelf.mkdir(mode=0o700)
         return str(shelf)
     return tempfile.mkdtemp(prefix="scoop-", dir=memory)
+
+
+def hold(folder: str) -> None:
+    """Have `sweep` leave a folder alone as long as this process lives, or a child of it."""
+    fd = os.open(Path(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def sweep() -> None:
+    """Remove what was left by processes on this host that were all killed at once, as at the end of a batch job."""
+    for base in {*_bases(), shared_memory()}:
+        for lock in Path(base).glob(f"scoop-*/{LOCK}") if base else ():
+            with contextlib.suppress(OSError), lock.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent)
 
 
 def new_shared(base: str) -> str:

@@ -41,6 +41,13 @@ from scoop_core.worker import Worker
 WORKER_GRACE = 0.2
 REPORT_GRACE = 2.0
 
+#: By these a batch system says that a job will be ended: to its first process, or to all that it has.
+WARNINGS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def _ignore(*_: object) -> None:
+    """Unlike SIG_IGN, this is not passed on to programs that tasks start."""
+
 
 class ForkServer:
     """Forks, waits for and ends the processes of a pool on this host.
@@ -84,7 +91,7 @@ class ForkServer:
         if not self._connection.away:
             print(msgspec.json.encode(self._connection).decode(), flush=True)
             return
-        for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        for signum in WARNINGS:
             signal.signal(signum, self._note_leave)
 
     def _note_leave(self, *_: object) -> None:
@@ -163,8 +170,8 @@ class ForkServer:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-                signal.signal(signum, signal.SIG_DFL)
+            for signum in WARNINGS if self._connection.away else ():
+                signal.signal(signum, _ignore)
             os.setpgid(0, 0)
             os.close(self._hold)
             os.close(self._signals)

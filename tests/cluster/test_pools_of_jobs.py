@@ -40,6 +40,7 @@ class System:
         self._queue = queue
         self._options = options
         self.jobs_folder = folder / "jobs"
+        self.cancel = "scancel" if launcher == "slurm" else "qdel"
 
     def program(self, n: int, **options: Any) -> Program:
         """A program with a pool of n workers, two in each job."""
@@ -121,6 +122,18 @@ def test_the_end_of_a_jobs_time_loses_nothing(system: System) -> None:
         assert program.read() == 6000
         assert not first & {job for job, *_ in program.ask(ROWS)}
         assert program.ask("pool.client.picture()['pool']['lost']") == 0
+
+
+def test_jobs_that_somebody_cancels_finish_what_they_run(system: System) -> None:
+    with system.program(4) as program:
+        program.ask("pool.wait(timeout=40)")
+        jobs = [job for job, *_ in program.ask(ROWS)]
+        program.begin("list(futures.options(retries=0).map(square, range(1500))) == [x * x for x in range(1500)]")
+        for job in jobs:
+            system.ask(system.cancel, job)
+        assert program.read() is True
+        assert program.ask("pool.client.picture()['pool']['lost']") == 0
+        eventually(lambda: sum(program.hosts().values()) == 4, SECONDS)
 
 
 def test_a_node_that_fails_costs_a_repetition(a_slurm: System, cluster: Cluster) -> None:
