@@ -67,6 +67,19 @@ class Pool:
         workers: list[dict[str, Any]] = self.client.picture()["workers"]
         return workers
 
+    @property
+    def agents(self) -> list[dict[str, Any]]:
+        """A row for each agent that a host or a batch job has, or should have.
+
+        Each row: the name of the agent, its host ("" for what the batch system chooses), the job's id, its state
+        ("pending", "running" or "over"), its slots for workers, and in what trouble it is.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        rows: list[dict[str, Any]] = self.client.picture()["pool"]["recruits"]
+        return rows
+
     def wait(self, n: int | None = None, timeout: float | None = None) -> None:
         """Wait until workers are there, which batch jobs bring when they begin.
 

@@ -17,7 +17,7 @@ from tests.cluster.slurm import NODES, Slurm
 from tests.waiting import eventually
 
 SECONDS = 40.0
-ROWS = "[(r['job'], r['state'], r['slots'], r['trouble']) for r in pool.client.picture()['pool']['recruits']]"
+ROWS = "[(r['job'], r['state'], r['slots'], r['trouble']) for r in pool.agents]"
 SQUARES = "list(futures.map(square, range(400))) == [x * x for x in range(400)]"
 
 

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -116,8 +115,7 @@ def pool(queue: Queue, tmp_path: Path) -> Iterator[Pool]:
 
 
 def rows(pool: Pool) -> list[tuple[str, str, str]]:
-    found: list[dict[str, Any]] = pool.client.picture()["pool"]["recruits"]
-    return [(row["job"], row["state"], row["trouble"]) for row in found]
+    return [(row["job"], row["state"], row["trouble"]) for row in pool.agents]
 
 
 def test_tasks_wait_for_the_jobs(pool: Pool, queue: Queue) -> None:
