@@ -76,6 +76,7 @@ class Connection(msgspec.Struct, frozen=True):
     cap: Cap | None = None  # of its number of workers
     host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
     remote: str = ""  # for peers of other hosts: TCP ("tcp://10.0.0.5:*" until it is bound); "" if there are none
+    python: str = ""  # its version; functions travel between equal ones only
 
     @property
     def away(self) -> bool:
