@@ -19,6 +19,7 @@ from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
 from scoop_core.forkserver import ForkServer, prepare
 from scoop_core.hosts import PYTHON, cpus
+from scoop_core.network import reach
 from scoop_core.threads import thread_limits
 
 #: A broker that has not answered by then can't be reached: as a rule it is behind a firewall.
@@ -37,9 +38,8 @@ def check(launch: Launch) -> None:
             "equal ones only"
         )
     address = launch.connection.remote
-    host, _, port = address.removeprefix("tcp://").rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+        reach(address, REACH_SECONDS)
     except OSError as error:
         raise StartFailed(
             f"the broker can't be reached at {address} ({error}); --external-hostname gives another name or address "

@@ -9,13 +9,13 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import msgspec
 
 from scoop_core.config import Connection
-from scoop_core.errors import StartFailed
+from scoop_core.errors import NoSuchPool, StartFailed
 from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
@@ -119,15 +119,65 @@ def running_pools(known: Container[str] = ()) -> list[Connection]:
         known: ids of pools that need not be found, and are not asked whether they are there.
     """
     found = []
-    for path in sorted(runtime_folder().glob("scoop-*.json"), key=lambda p: p.name):
-        connection = read_connection(path)
-        if connection is None or connection.id in known or connection.host not in ("", socket.gethostname()):
+    for connection in _connections():
+        if connection.id in known or not is_here(connection):
             continue
         if is_running(connection):
             found.append(connection)
         else:
             remove_pool(connection)
     return found
+
+
+def pools_elsewhere() -> list[Connection]:
+    """Pools of other hosts that share the home. Whether they run can't be told without asking them."""
+    return [connection for connection in _connections() if not is_here(connection)]
+
+
+def _connections() -> Iterator[Connection]:
+    """What all connection files say, by name."""
+    for path in sorted(runtime_folder().glob("scoop-*.json"), key=lambda p: p.name):
+        connection = read_connection(path)
+        if connection is not None:
+            yield connection
+
+
+def is_file(name: str) -> bool:
+    """Whether this is the path of a connection file, and not the name of a pool."""
+    return os.sep in name or name.endswith(".json")
+
+
+def find(name: str | None) -> Connection:
+    """A pool of this host by its name or the path of its connection file; or of another one that shares the home.
+
+    Args:
+        name: None for the only one that runs on this host.
+
+    Raises:
+        NoSuchPool: there is none; or several, where no name is given.
+    """
+    if name is not None and is_file(name):
+        connection = read_connection(Path(name).expanduser())
+        if connection is None or (is_here(connection) and not is_running(connection)):
+            raise NoSuchPool(f"{name} is no connection file of a running pool.")
+        return connection
+    running = running_pools()
+    found = [c for c in running if name in (None, c.name)]
+    elsewhere = pools_elsewhere()
+    found = found or [c for c in elsewhere if name == c.name]
+    known = [repr(c.name) for c in running] + [f"{c.name!r} on {c.host}" for c in elsewhere if c.remote]
+    which = ", ".join(known)
+    if not found:
+        what = "No pool runs" if name is None else f"No pool {name!r} runs"
+        raise NoSuchPool(f"{what} here (running: {which or 'none'}).")
+    if len(found) > 1:
+        raise NoSuchPool(f"Several pools run here: say which one ({which}).")
+    return found[0]
+
+
+def is_here(connection: Connection) -> bool:
+    """Whether a pool is one of this host."""
+    return connection.host in ("", socket.gethostname())
 
 
 def is_running(connection: Connection) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.grid_engine import GridEngine
 from tests.cluster.hosts import Cluster
-from tests.cluster.program import Program
+from tests.cluster.programs import Program
 from tests.cluster.slurm import NODES, Slurm
 from tests.waiting import eventually
 
@@ -40,12 +40,13 @@ class System:
         self._queue = queue
         self._options = options
         self.jobs_folder = folder / "jobs"
-        self.cancel = "scancel" if launcher == "slurm" else "qdel"
+        self.cancel = "scancel" if launcher == "Slurm" else "qdel"
 
     def program(self, n: int, **options: Any) -> Program:
         """A program with a pool of n workers, two in each job."""
-        options = {"n": n, "per_job": 2, "folder": str(self.jobs_folder), **self._options, **options}
-        return Program(self._cluster, self._folder, self._launcher, self._variables, **options)
+        options = {"per_job": 2, "folder": str(self.jobs_folder), **self._options, **options}
+        opening = f"scoop.start({n}, launcher=scoop.{self._launcher}(**{options!r}))"
+        return Program(self._cluster, self._folder, opening, env=self._variables)
 
     def ask(self, *command: str) -> str:
         return self._cluster.run("head", command, env=self._variables, check=False).stdout
@@ -71,11 +72,11 @@ def system(installed: Slurm | GridEngine, cluster: Cluster, shared_folder: Path)
     if isinstance(installed, Slurm):
         return slurm_system(installed, cluster, shared_folder)
     queue = ["sh", "-c", "qstat | tail -n +3"]
-    return System(cluster, shared_folder, "sge", installed.variables, queue, parallel_environment="smp")
+    return System(cluster, shared_folder, "SGE", installed.variables, queue, parallel_environment="smp")
 
 
 def slurm_system(slurm: Slurm, cluster: Cluster, folder: Path) -> System:
-    return System(cluster, folder, "slurm", slurm.variables, ["squeue", "-h", "-t", "PD,R", "-o", "%i %T"])
+    return System(cluster, folder, "Slurm", slurm.variables, ["squeue", "-h", "-t", "PD,R", "-o", "%i %T"])
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scoop_core.config import SILENCE_SECONDS
+from tests.cluster import programs
 from tests.cluster.hosts import Cluster
-from tests.cluster.program import Program
 from tests.waiting import eventually
 
 WHERE = """
@@ -31,6 +32,13 @@ if __name__ == "__main__":
 
 #: Sizes of what lies on the shelf of a host; some of it may go while it is looked at.
 SIZES = "stat -c %s /dev/shm/scoop-*/* 2>/dev/null; true"
+
+
+class Program(programs.Program):
+    """A program on head that has started a pool; a context manager."""
+
+    def __init__(self, cluster: Cluster, folder: Path, n: int | None = None, **options: Any) -> None:
+        super().__init__(cluster, folder, f"scoop.start({n}, launcher=scoop.Ssh(**{options!r}))")
 
 
 def scoop(cluster: Cluster, folder: Path, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:

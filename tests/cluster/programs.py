@@ -1,4 +1,4 @@
-"""A program on one of the hosts that starts a pool, and does what a test tells it."""
+"""Programs on hosts that have a pool, and do what they are told."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import Any
 from tests.cluster.hosts import Cluster
 from tests.waiting import eventually
 
-#: A program that starts a pool by itself, and does what it reads, line by line.
-ROOT = """
-import json, socket, sys, time
+#: Opens a pool, and does what it reads, line by line.
+CODE = """
+import json, os, socket, sys, time
 from pathlib import Path
 import scoop
 from scoop import futures, shared
-from scoop.launchers import make
 
 def square(x):
     Path(sys.argv[2]).touch()
@@ -42,57 +41,53 @@ def host(x):
 def answer(value):
     print(json.dumps(value), flush=True)
 
-options = json.loads(sys.argv[1])
 try:
-    pool = scoop.start(options.pop("n", None), launcher=make(options.pop("launcher"), **options))
+    pool = eval(sys.argv[1])
 except scoop.ScoopError as error:
     answer([type(error).__name__, str(error)])
     sys.exit()
-with pool:
-    answer("there")
+answer("there")
+try:
     for line in sys.stdin:
         try:
             answer(eval(line))
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             answer([type(error).__name__, str(error)])
+finally:
+    pool.stop() if pool.owned else pool.close()
 """
 
 
 class Program:
-    """A program on head that has started a pool; a context manager.
+    """A program on a host; a context manager.
+
+    Attributes:
+        first: what it said when it had opened its pool: "there", or the kind of the error and its message.
 
     Args:
         cluster: where.
-        folder: that all hosts see.
-        launcher: the name of the pool's.
+        folder: for its files; all hosts see it.
+        opening: the expression that opens its pool.
+        host: where it runs.
         env: more for its environment.
-        options: how many workers (`n`), and those of the launcher.
-
-    Attributes:
-        first: "there", or the name of the error and its text.
     """
 
     def __init__(
-        self,
-        cluster: Cluster,
-        folder: Path,
-        launcher: str = "ssh",
-        env: Mapping[str, str] | None = None,
-        /,
-        **options: Any,
+        self, cluster: Cluster, folder: Path, opening: str, host: str = "head", env: Mapping[str, str] | None = None
     ) -> None:
-        file = folder / "root.py"
-        file.write_text(ROOT)
-        self._begun = folder / "begun"
+        file = folder / f"{host}.py"
+        file.write_text(CODE)
+        self.host = host
+        self._begun = folder / f"{host}-begun"
         pipe = subprocess.PIPE
         self.process = cluster.popen(
-            "head",
-            [sys.executable, file, json.dumps({"launcher": launcher, **options}), self._begun],
-            env=env,
+            host,
+            [sys.executable, file, opening, self._begun],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
             text=True,
+            env=env,
         )
         self.first = self.read()
 
@@ -101,16 +96,16 @@ class Program:
         return json.loads(line) if line else self.process.stderr.read()
 
     def ask(self, expression: str) -> Any:
-        self._say(expression)
+        self.say(expression)
         return self.read()
 
     def begin(self, expression: str) -> None:
         """Ask, and wait until tasks run."""
         self._begun.unlink(missing_ok=True)
-        self._say(expression)
+        self.say(expression)
         eventually(self._begun.exists, 20)
 
-    def _say(self, expression: str) -> None:
+    def say(self, expression: str) -> None:
         self.process.stdin.write(expression + "\n")
         self.process.stdin.flush()
 
