@@ -14,6 +14,7 @@ import pytest
 import scoop
 from scoop import futures
 from scoop_core.pool import Pool
+from scoop_core.store import shared_memory
 from tests.scoop import tasks
 from tests.waiting import eventually
 
@@ -87,7 +88,7 @@ def children(pid: int) -> list[int]:
 
 def leftovers() -> set[str]:
     """The folders of agents on this host."""
-    return {path for place in ("/dev/shm", tempfile.gettempdir()) for path in glob(f"{place}/scoop-*/.lock")}
+    return {path for place in (shared_memory(), tempfile.gettempdir()) for path in glob(f"{place}/scoop-*/.lock")}
 
 
 @pytest.fixture
