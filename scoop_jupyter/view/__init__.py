@@ -36,7 +36,7 @@ from scoop_jupyter.view.snapshot import (
     WorkerState,
     empty_snapshot,
 )
-from scoop_jupyter.view.text import latest, render_text
+from scoop_jupyter.view.text import latest, render_text, workforce
 
 __all__ = [
     "RUN_MIME",
@@ -77,4 +77,5 @@ __all__ = [
     "summary",
     "total",
     "walk",
+    "workforce",
 ]

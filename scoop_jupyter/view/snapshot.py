@@ -8,9 +8,9 @@ Status = Literal["starting", "waiting", "running", "done", "failed", "cancelled"
 
 
 class RecruitRow(TypedDict):
-    """Another host that should have workers."""
+    """Another host that should have workers, or a batch job that does."""
 
-    host: str
+    host: str  # empty where a batch system chooses
     state: Literal["pending", "running", "over"]
     slots: int
     trouble: str
@@ -21,6 +21,7 @@ class PoolRow(TypedDict):
 
     name: str
     state: PoolState
+    wanted: NotRequired[int]  # workers that it should have
     recruits: NotRequired[list[RecruitRow]]
 
 

@@ -69,6 +69,24 @@ def _text_missing(recruit: RecruitRow) -> str:
     return f"{text}: {line(recruit['trouble'])}" if recruit["trouble"] else f"{text}, and is awaited"
 
 
+def workforce(snapshot: Snapshot) -> str:
+    """Return how many workers a pool has, and how many its batch jobs bring when they begin."""
+    there = sum(row["state"] not in ("starting", "lost", "stopped") for row in snapshot["workers"])
+    jobs = [
+        row["slots"]
+        for row in snapshot["pool"].get("recruits", [])
+        if row["slots"] and row["state"] == "pending" and not row["host"]
+    ]
+    # Of those that are not wanted any more some may still be there.
+    wanted = snapshot["pool"].get("wanted", there)
+    there, queued = min(there, wanted), min(sum(jobs), max(0, wanted - there))
+    if not queued:
+        return plural(there, "worker")
+    now = plural(there, "worker") if there else "no workers yet"
+    count = plural(len(jobs), "job") if queued == sum(jobs) else "jobs"
+    return f"{now}; {count} with {plural(queued, 'worker')} {'is' if count == '1 job' else 'are'} in the queue."
+
+
 def _text_group(group: GroupRow) -> str:
     text = f"{number(finished(group))}/{number(total(group))}"
     average = mean(group)
