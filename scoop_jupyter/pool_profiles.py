@@ -70,6 +70,14 @@ class Entry(msgspec.Struct, frozen=True):
         except (ValueError, TypeError, ScoopError) as error:
             raise BadProfile(f"{self.file}: the profile {self.name!r} can't be used: {error}") from error
 
+    def sketch(self) -> dict[str, Any]:
+        """Its launcher and its number of workers, for a choice of profiles; None for what is not known."""
+        try:
+            profile = self.read()
+        except BadProfile:
+            return {"launcher": None, "workers": None}
+        return {"launcher": profile.launcher, "workers": profile.n}
+
 
 def entries(folders: Sequence[str] | None = None) -> dict[str, Entry]:
     """All profiles by their names. Where several files have the same name, the user's own comes first.

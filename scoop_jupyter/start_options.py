@@ -71,7 +71,7 @@ class Wish(NamedTuple):
 def add_start(start: argparse.ArgumentParser) -> None:
     """Tell a parser the options of ``%scoop start``."""
     add = start.add_argument
-    add("-n", type=positive, help="how many (default: one for each CPU that the kernel may use)")
+    add("-n", type=positive, help="how many (default: one for each CPU that the kernel may use, or for one job)")
     add("--name", help="by which other notebooks connect to it (default: made up)")
     add("--profile", metavar="NAME", default="", help="one of `%%scoop profiles`; what the line says comes before it")
     add("--launcher", metavar="NAME", default="", help="where workers are: local, slurm, pbs, torque, sge, ssh, ...")
@@ -118,9 +118,12 @@ def wish_of(line: argparse.Namespace) -> Wish:
             if option not in options:
                 hint = "" if line.launcher or line.profile else ": --launcher names another"
                 raise ValueError(f"{_flag(option)} is no option of the launcher {name!r}{hint}")
-        if "hosts" in options and "hosts" not in said | profile.options:
-            raise ValueError(f"the launcher {name!r} needs --host")
-        launcher = profile.make(name, **said, **_others(line.option, options))
+        said |= _others(line.option, options)
+        for option, facts in options.items():
+            if facts.required and option not in said | profile.options:
+                how = _flag(option) if option in SSH | BATCH | BOTH else f"--option {option}=..."
+                raise ValueError(f"the launcher {name!r} needs {how}")
+        launcher = profile.make(name, **said)
     memory = profile.memory_limit if line.memory_limit is None else line.memory_limit
     return Wish(line.n or profile.n, launcher, memory, profile.preload)
 
