@@ -22,6 +22,7 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.allowed import allowed as _allowed
+from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
 from scoop.launchers import PBS, SGE, Launcher, Slurm, Ssh, Torque
 from scoop.launchers import make as _make_launcher
@@ -30,6 +31,7 @@ from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BadLimits,
+    BadProfile,
     BrokerLost,
     NoSuchPool,
     NoSuchWorker,
@@ -57,6 +59,7 @@ __all__ = [
     "PBS",
     "SGE",
     "BadLimits",
+    "BadProfile",
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
@@ -93,6 +96,7 @@ def start(
     n: int | None = None,
     name: str | None = None,
     *,
+    profile: str = "",
     tcp: bool = False,
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
@@ -106,6 +110,8 @@ def start(
         n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
             ``CPU_LIMIT`` and ``SLURM_CPUS_PER_TASK`` are honoured.
         name: by which `connect` finds it; by default one is made up.
+        profile: the name of a pool that a configuration file describes: its launcher, number of workers and so on.
+            What is said here comes before it.
         tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of the connection file.
         preload: modules to import once, before the workers are forked: they then start with them.
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
@@ -126,14 +132,21 @@ def start(
         NotSupported: the engine has no such option.
         OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
         BadLimits: one of these files can't be used.
+        BadProfile: they have no such profile, or it makes no sense.
         StartFailed: its processes could not be started, or those on some host; the message says why.
     """
     if engine != "scoop":
-        if tcp or preload or launcher or memory_limit is not None:
+        if tcp or preload or launcher or profile or memory_limit is not None:
             raise NotSupported("A Dask cluster takes no such options: its workers are set up by whoever starts them.")
         return _start_dask(engine, n, name, address)
     if address is not None:
         raise ValueError("a pool of SCOOP's own has no address: `scoop.connect` takes its name")
+    if profile:
+        said = _profile(profile)
+        n = said.n if n is None else n
+        memory_limit = said.memory_limit if memory_limit is None else memory_limit
+        preload = [*said.preload, *preload]
+        launcher = launcher or said.make()
     if isinstance(launcher, str):
         launcher = _make_launcher(launcher)
     n, recruiting = launcher.recruiting(n) if launcher else (n, None)

@@ -7,7 +7,6 @@ Launchers have names, under which the magic and the configuration know them: tho
 
 from __future__ import annotations
 
-import inspect
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from scoop.launcher_options import check, options_of
 from scoop_core.config import Recruiting
 from scoop_core.errors import StartFailed
 from scoop_core.launchers import Order
@@ -124,13 +124,14 @@ class Jobs:
 
     Args:
         per_job: workers in a job; it gets as many CPUs, all on one host.
-        time: how long a job may run: "90s", "45m", "1h30m", "2d", "01:30:00", or in seconds. Workers that come to the
-            end of it finish what they run, while the next job starts. By default what the batch system says.
-        memory: of a job, as "16GB" or in bytes.
+        time: how long a job may run: "90s", "45m", "1h30m", "2d", "01:30:00". A number counts seconds. Workers that
+            come to the end of it finish what they run, while the next job starts. By default what the batch system
+            says.
+        memory: of a job, as "16GB". A number counts bytes.
         queue: or partition, as Slurm says.
         account: who pays.
-        directives: more lines for the batch system, without its sign: ``["--gres=gpu:1"]``.
-        prolog: lines of the shell that come first, as ``["module load python"]``.
+        directives: more lines for the batch system, without its sign, such as "--gres=gpu:1".
+        prolog: lines of the shell that come first, such as "module load python".
         python: that workers run; by default this one's path.
         template: a whole script instead, with placeholders such as ``{command}``; `show` gives one to begin with.
         folder: which all hosts see; jobs find there what they need, and leave there what they print. By default one
@@ -223,17 +224,40 @@ class Torque(Jobs):
 
 @dataclass(frozen=True, kw_only=True)
 class SGE(Jobs):
-    """Workers in jobs of Grid Engine, as ``scoop.SGE(per_job=8, time="2h")``; `Jobs` has the arguments."""
+    """Workers in jobs of Grid Engine, as ``scoop.SGE(per_job=8, time="2h")``; `Jobs` has the other arguments.
+
+    Args:
+        parallel_environment: one whose jobs have all slots on one host; needed for more than one worker per job.
+    """
 
     system = "sge"
 
-    #: One whose jobs have all their slots on one host; needed where `per_job` is more than 1.
     parallel_environment: str = ""
 
 
 def names() -> list[str]:
     """Of all launchers."""
     return sorted(entry.name for entry in entry_points(group=GROUP))
+
+
+def find(name: str) -> type[Launcher]:
+    """The class of the launchers of this name.
+
+    Args:
+        name: one of `names`.
+
+    Raises:
+        ValueError: there is none; the message says what there is.
+        StartFailed: it needs what is not installed.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise ValueError(f"there is no launcher {name!r}: it is {', '.join(names())}")
+    try:
+        kind: type[Launcher] = next(iter(found)).load()
+    except ImportError as error:
+        raise StartFailed(f"The launcher {name!r} can't be used: {error}.") from error
+    return kind
 
 
 def make(name: str, **options: Any) -> Launcher:
@@ -244,20 +268,9 @@ def make(name: str, **options: Any) -> Launcher:
         options: its arguments.
 
     Raises:
-        ValueError: there is none of this name, or it has no such option; the message says what there is.
+        ValueError: there is none of this name, or such options make no sense; the message says what there is.
         StartFailed: it needs what is not installed.
     """
-    found = entry_points(group=GROUP, name=name)
-    if not found:
-        raise ValueError(f"there is no launcher {name!r}: it is {', '.join(names())}")
-    try:
-        kind = next(iter(found)).load()
-    except ImportError as error:
-        raise StartFailed(f"The launcher {name!r} can't be used: {error}.") from error
-    known = inspect.signature(kind).parameters
-    for option in options:
-        if option not in known:
-            there = ", ".join(known) or "none"
-            raise ValueError(f"the launcher {name!r} has no option {option!r}, but: {there}")
-    launcher: Launcher = kind(**options)
-    return launcher
+    kind = find(name)
+    check(name, options_of(kind), options)
+    return kind(**options)
