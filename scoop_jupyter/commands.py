@@ -68,10 +68,22 @@ def _line_parser() -> _Parser:
     scale.add_argument("n", type=positive, metavar="N", help="how many")
     commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
     connect = commands.add_parser(
-        "connect", help="use a pool that runs already", description="Use a pool that another notebook started."
+        "connect",
+        help="use a pool that runs already",
+        description="Use a pool that another notebook started, here or on another host.",
     )
-    connect.add_argument("name", nargs="?", help="its name or connection file (default: the only one that runs)")
-    commands.add_parser("pools", help="list your pools", description="List your pools that run on this host.")
+    connect.add_argument(
+        "name",
+        nargs="?",
+        help="its name, its connection file, or ssh://[user@]host[:port]/name (default: the only one that runs here)",
+    )
+    connect.add_argument("--ssh-executable", default="ssh", metavar="P", help="what leads to other hosts")
+    connect.add_argument("--python", default="", metavar="P", help="the Python there that has SCOOP")
+    commands.add_parser(
+        "pools",
+        help="list your pools",
+        description="List your pools that run here, and those of other hosts in reach.",
+    )
     each = commands.add_parser(
         "each", help="run a statement on every worker", description="Run a statement on every worker."
     )
@@ -130,7 +142,7 @@ LINE = {
     "status": [],
     "scale": [],
     "restart": [],
-    "connect": [],
+    "connect": ["ssh://", "--ssh-executable", "--python"],
     "pools": [],
     "each": [],
     "sync": ["on", "off"],
@@ -204,7 +216,7 @@ def _offers(words: list[str], token: str) -> list[str]:
     if not words[1:]:
         return [*LINE, "--help"]
     if words[1] == "connect":
-        return [*pools(), "--help"]
+        return [*pools(), *LINE["connect"], "--help"]
     if words[1] == "debug":
         return [*_failures(), "--help"]
     if words[1] == "each" and not token.startswith("-"):  # a statement: Python's completion has its turn

@@ -109,9 +109,10 @@ class ScoopMagics(Magics):
         print(f"{len(self.notebook.pool.workers)} new workers")
 
     def _connect(self, options: Namespace) -> None:
-        self.notebook.use(scoop.connect(options.name))
-        assert self.notebook.pool is not None
-        print(f"Connected to pool {self.notebook.pool.name!r}: {len(self.notebook.pool.workers)} workers")
+        pool = scoop.connect(options.name, command=options.ssh_executable, python=options.python)
+        self.notebook.use(pool)
+        count = len(pool.workers)
+        print(f"Connected to pool {pool.name!r}: {count} worker{'s' * (count != 1)}")
 
     def _pools(self, options: Namespace) -> None:
         mine = self.notebook.pool.name if self.notebook.pool is not None else None
@@ -119,7 +120,7 @@ class ScoopMagics(Magics):
         for name in names:
             print(f"{name}{'  (in use here)' if name == mine else ''}")
         if not names:
-            print("None of your pools runs on this host.")
+            print("None of your pools runs here.")
 
     def _sync(self, options: Namespace) -> None:
         if options.switch is not None:
