@@ -15,11 +15,11 @@ from scoop.arguments import Options, Parser, launcher, parse
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
-from scoop_core.attach import usable_elsewhere
+from scoop_core.attach import all_pools
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import ScoopError
-from scoop_core.files import running_pools
+from scoop_core.files import is_here
 from scoop_core.origin import run_program
 from scoop_core.program import Program
 from scoop_jupyter.progress import ProgressLine
@@ -128,11 +128,10 @@ def _command(arguments: Sequence[str]) -> int:
 
 def _list() -> None:
     """Show all pools, each with its host."""
-    rows = [(connection.name, connection.host) for connection in running_pools()]
-    others = [(connection.name, f"{connection.host}  (another host)") for connection in usable_elsewhere()]
-    width = max((len(name) for name, _ in rows + others), default=0)
-    for name, host in rows + others:
-        print(f"{name:<{width}}  {host}")
+    found = all_pools()
+    width = max((len(connection.name) for connection in found), default=0)
+    for connection in found:
+        print(f"{connection.name:<{width}}  {connection.host}{'' if is_here(connection) else '  (another host)'}")
 
 
 def _top(found: pool.Pool, once: bool) -> None:

@@ -100,9 +100,19 @@ def is_for_others(connection: Connection) -> bool:
     return bool(address) and not ipaddress.ip_address(address).is_loopback
 
 
-def usable_elsewhere() -> list[Connection]:
-    """The pools of other hosts that share the home, as far as programs of this one can connect to them."""
-    found = [connection for connection in files.pools_elsewhere() if is_for_others(connection)]
+def all_pools() -> list[Connection]:
+    """The user's pools that this program can connect to: those of this host, and those of others in reach."""
+    return files.running_pools() + usable_elsewhere()
+
+
+def usable_elsewhere(name: str = "") -> list[Connection]:
+    """The pools of other hosts that share the home, as far as programs of this one can connect to them.
+
+    Args:
+        name: look for this one only.
+    """
+    known = [connection for connection in files.pools_elsewhere() if name in ("", connection.name)]
+    found = [connection for connection in known if is_for_others(connection)]
     if not found:
         return []
     with ThreadPoolExecutor(len(found)) as threads:

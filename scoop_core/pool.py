@@ -15,7 +15,7 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
-from scoop_core.attach import attach, usable_elsewhere
+from scoop_core.attach import all_pools, attach, usable_elsewhere
 from scoop_core.client import Client, all_called
 from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
@@ -175,6 +175,8 @@ def start(
     n = default_workers() if n is None else n
     check_size(n, cap)
     limit = 0 if memory_limit is None else parse_size(memory_limit)
+    if name and (others := usable_elsewhere(name)):
+        raise ValueError(f"there is a pool {name!r} on {others[0].host} already: connect to it, or take another name")
     connection, process = launch(
         n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
     )
@@ -228,4 +230,4 @@ def connect(name: str | None = None, *, command: str = "ssh", python: str = "") 
 
 def pools() -> list[str]:
     """The names of your pools that run on this host, and of those on others that share the home and are in reach."""
-    return [connection.name for connection in (*files.running_pools(), *usable_elsewhere())]
+    return [connection.name for connection in all_pools()]

@@ -15,7 +15,10 @@ import pytest
 
 import scoop
 from scoop import BrokerLost, NoSuchPool, StartFailed, futures
+from scoop_core import attach
+from scoop_core.config import Connection
 from scoop_core.current import current
+from scoop_core.files import connection_file, write_connection
 from tests.conftest import PoolFactory
 from tests.scoop import tasks
 from tests.scoop.running import running
@@ -133,3 +136,15 @@ def test_top_shows_a_pool_through_a_shell(shell: str, new_pool: PoolFactory) -> 
     line = f"scoop top --once ssh://anywhere/mine --ssh-executable {shell}"
     done = subprocess.run([sys.executable, "-m", *shlex.split(line)], capture_output=True, text=True)
     assert done.stdout.startswith("Pool 'mine' on ") and "w0" in done.stdout and done.stderr == ""
+
+
+def test_the_name_of_a_pool_of_another_host_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Connection("1", "theirs", "ipc:///x", "", "", 1, host="there", remote="tcp://10.0.0.5:4")
+    monkeypatch.setattr(attach, "reach", lambda address, seconds: None)
+    write_connection(there)
+    try:
+        with pytest.raises(ValueError, match="there is a pool 'theirs' on there already"):
+            scoop.start(0, "theirs")
+        assert scoop.pools() == ["theirs"]
+    finally:
+        connection_file("theirs").unlink()

@@ -227,6 +227,8 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop start --n", {"--name"}),
         ("%scoop start --e", {"--engine", "--external-hostname"}),
         ("%scoop scale --", {"--help"}),
+        ("%scoop connect --", {"--ssh-executable", "--python", "--help"}),
+        ("%scoop connect ssh", {"ssh://"}),
         ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),
