@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -23,15 +22,6 @@ from tests.conftest import PoolFactory
 from tests.scoop import tasks
 from tests.scoop.running import running
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> str:
-    """Runs the command, as ssh does; whatever the host."""
-    path = tmp_path / "shell"
-    path.write_text('#!/bin/sh\nfor command; do :; done\necho welcome\nexec sh -c "$command"\n')
-    path.chmod(0o755)
-    return str(path)
 
 
 def relays() -> list[psutil.Process]:
