@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 import traceback
@@ -15,7 +16,7 @@ from scoop.arguments import Options, Parser, launcher, parse
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
-from scoop_core.attach import all_pools
+from scoop_core.attach import all_pools, attach
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import ScoopError
@@ -114,7 +115,7 @@ def _command(arguments: Sequence[str]) -> int:
         if arguments[0] == "pools":
             _list()
             return 0
-        found = pool.connect(options.name, command=options.ssh_executable, python=options.python)
+        found = pool.Pool(attach(options.name, shlex.split(options.ssh_executable), options.python))
         if arguments[0] == "stop":
             found.stop()
         else:

@@ -35,26 +35,19 @@ def attach(name: str | None, ssh: Sequence[str] = ("ssh",), python: str = "") ->
 
     Raises:
         NoSuchPool: there is none; or several, where no name is given.
-        StartFailed: it can't be reached from here, or runs another Python.
+        StartFailed: it can't be reached from here, or does not answer.
     """
     if name is not None and tunnel.is_url(name):
         way = Tunnel(name, ssh, python)
-        try:
-            check(way.connection)
-        except StartFailed:
-            way.close()
-            raise
         client = Client(way.connection, way=way)
-        client.connect()
-        return client
-    connection = files.find(name)
-    check(connection)
-    if files.is_here(connection):
-        client = Client(connection)
-        client.connect()
     else:
-        client = Client(seen_from_elsewhere(connection))
+        connection = files.find(name)
+        client = Client(connection if files.is_here(connection) else seen_from_elsewhere(connection))
+    try:
         client.connect(WELCOME_SECONDS)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 

@@ -132,6 +132,8 @@ def test_names_are_found_on_all_hosts_that_share_a_home(cluster: Cluster, shared
         assert cluster.run("nodec", [*top, "work"], env=home).stdout.startswith("Pool 'work' on head\n")
         there = f"ssh://nodea/{shared_folder}/scoop-own.json"
         assert cluster.run("nodec", [*top, there]).stdout.startswith("Pool 'own' on nodea\n")
+        elsewhere = cluster.run("nodec", [*top, there.replace("nodea", "nodeb")], check=False)
+        assert elsewhere.returncode == 2 and "'own' runs on nodea: ssh must lead there" in elsewhere.stderr
         cluster.kill("head")
         began = time.monotonic()
         assert cluster.run("nodec", listed, env=home).stdout == ""

@@ -138,3 +138,17 @@ def test_the_name_of_a_pool_of_another_host_is_taken(monkeypatch: pytest.MonkeyP
         assert scoop.pools() == ["theirs"]
     finally:
         connection_file("theirs").unlink()
+
+
+def test_who_runs_another_python_may_look_but_not_submit(
+    shell: str, new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = new_pool(1, "mine")
+    monkeypatch.setattr(attach, "PYTHON", "2.7")
+    for name in ("mine", "ssh://anywhere/mine"):
+        with pytest.raises(StartFailed, match=r"runs Python 3\.\d+, and this is 2\.7"):
+            scoop.connect(name, command=shell)
+        seen = attach.attach(name, [shell])
+        assert seen.picture()["pool"]["name"] == "mine"
+        seen.close()
+    assert current.engine is pool.client and not relays()
