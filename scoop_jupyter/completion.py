@@ -46,8 +46,12 @@ def _offers(words: list[str], token: str) -> Collection[str]:
         return _profiles()
     if known.get(last):
         return known[last]
-    more = {"connect": pools, "debug": _failures}.get(command, list)
+    more = {"connect": _connectable, "debug": _failures}.get(command, list)
     return [*more(), *known]
+
+
+def _connectable() -> Collection[str]:
+    return [*pools(), "ssh://"]
 
 
 def _profiles() -> Collection[str]:
