@@ -24,6 +24,7 @@ from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import Peer
 from scoop_core.program import Program
 from scoop_core.task_tree import top
+from scoop_core.tunnel import Tunnel
 
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
@@ -75,16 +76,19 @@ class Client(Peer):
     Args:
         connection: the pool.
         program: the script that workers import, if there is one.
+        way: to it, if it is on another host that ssh reaches; ends with this.
     """
 
-    def __init__(self, connection: Connection, program: Program | None = None) -> None:
+    def __init__(self, connection: Connection, program: Program | None = None, way: Tunnel | None = None) -> None:
         self.run = 0
         self.pool: AnyPool | None = None
         self._runs = itertools.count(1)
         self.sink: Sink = to_terminal
         self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
         self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
-        super().__init__(connection, f"r{os.urandom(4).hex()}-{os.getpid()}", program)
+        self._way = way
+        name = f"r{os.urandom(4).hex()}-{os.getpid()}"
+        super().__init__(connection, name, program, connected=way.socket if way else None)
 
     @property
     def pool_name(self) -> str:
@@ -103,9 +107,8 @@ class Client(Peer):
             self.close()
             place = self.connection.address or self.connection.remote
             reason = self.refused or f"no answer from {place} within {timeout:g} s"
-            raise StartFailed(
-                f"Can't connect to the pool {self.connection.name!r} on {socket.gethostname()}: {reason}."
-            )
+            host = self.connection.host or socket.gethostname()
+            raise StartFailed(f"Can't connect to the pool {self.connection.name!r} on {host}: {reason}.")
 
     # ---- runs --------------------------------------------------------------------------------------------------
 
@@ -338,3 +341,8 @@ class Client(Peer):
             self.owner.fetch()
             self.fail(BrokerLost(f"This process has left the pool {self.connection.name!r}."))
         self.link.close()
+        if self._way is not None:
+            self._way.close()
+
+    def _why_lost(self) -> str:
+        return super()._why_lost() if self._way is None else self._way.why_lost()

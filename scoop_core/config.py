@@ -81,6 +81,7 @@ class Connection(msgspec.Struct, frozen=True):
     host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
     remote: str = ""  # for peers of other hosts: TCP ("tcp://10.0.0.5:*" until it is bound); "" if there are none
     shared: str = ""  # the pool's folder for its batch jobs, which all hosts see; 0700; "" if it has none
+    python: str = ""  # its version; functions travel between equal ones only
 
     @property
     def away(self) -> bool:

@@ -73,7 +73,7 @@ def launch(
     host = socket.gethostname()
     connection = Connection(
         identity, name, f"ipc://{folder}/broker", folder, shelf, os.getpid(), keys, cap, host,
-        remote, shared,
+        remote, shared, PYTHON,
     )  # fmt: skip
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With

@@ -48,6 +48,16 @@ def outward() -> str:
     )
 
 
+def reach(address: str, seconds: float) -> None:
+    """Look whether somebody listens at an address, as "tcp://10.0.0.5:4000".
+
+    Raises:
+        OSError: nobody does, or it did not turn out within so many seconds.
+    """
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+
+
 def own_names() -> set[str]:
     """The names of this host that need not be looked up."""
     name = socket.gethostname()

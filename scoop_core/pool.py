@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -14,10 +15,11 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
+from scoop_core.attach import attach, usable_elsewhere
 from scoop_core.client import Client, all_called, on_their_way
 from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
-from scoop_core.errors import BrokerLost, NoSuchPool, OverLimit, StartFailed
+from scoop_core.errors import BrokerLost, OverLimit, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.memory import parse_size
@@ -45,7 +47,8 @@ class Pool:
     @property
     def owned(self) -> bool:
         """Whether this program started it, so that it ends with it."""
-        return self.client.connection.pid == os.getpid()
+        connection = self.client.connection
+        return connection.pid == os.getpid() and files.is_here(connection)
 
     @property
     def connection_file(self) -> Path:
@@ -66,6 +69,19 @@ class Pool:
         """
         workers: list[dict[str, Any]] = self.client.picture()["workers"]
         return workers
+
+    @property
+    def agents(self) -> list[dict[str, Any]]:
+        """A row for each agent that a host or a batch job has, or should have.
+
+        Each row: the name of the agent, its host ("" for what the batch system chooses), the job's id, its state
+        ("pending", "running" or "over"), its slots for workers, and in what trouble it is.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        rows: list[dict[str, Any]] = self.client.picture()["pool"]["recruits"]
+        return rows
 
     def wait(self, n: int | None = None, timeout: float | None = None) -> None:
         """Wait until workers are there, which batch jobs bring when they begin.
@@ -140,9 +156,7 @@ class Pool:
             client.owner.fetch()
             client.link.send(m.Stop())
             client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
-        client.link.close()
-        if current.engine is client:
-            current.engine = None
+        self.close()
         if self._process is not None:
             reap(self._process, client.connection)
         atexit.unregister(self.stop)
@@ -226,31 +240,21 @@ def check_size(n: int, cap: Cap | None) -> None:
         raise OverLimit(f"{n} workers are too many for a pool: {cap.source} allows {cap.most}.")
 
 
-def connect(name: str | None = None) -> Pool:
+def connect(name: str | None = None, *, command: str = "ssh", python: str = "") -> Pool:
     """Use a pool that another program of yours started, and make it the current one.
 
     Args:
-        name: the pool's, or the path of a connection file; None: the only one that runs.
+        name: the pool's, the path of a connection file, or ``ssh://[user@]host[:port]/name`` for a pool of a host
+            that ssh reaches; None: the only one that runs on this host.
+        command: what leads there, with its own options, as ``"ssh -F file"``. Nobody is asked for a password.
+        python: the command that is Python there, with SCOOP; by default this one's path or, where there is none,
+            python3.
 
     Raises:
         NoSuchPool: there is none of this name; or none, or several, where no name is given.
-        StartFailed: it does not answer.
+        StartFailed: it can't be reached from here, does not answer, or runs another Python; the message says more.
     """
-    if name is not None and (os.sep in name or name.endswith(".json")):
-        connection = files.read_connection(Path(name))
-        if connection is None or not files.is_running(connection):
-            raise NoSuchPool(f"{name} is no connection file of a running pool.")
-    else:
-        running = files.running_pools()
-        known = ", ".join(repr(c.name) for c in running) or "none"
-        found = [c for c in running if name in (None, c.name)]
-        if not found:
-            raise NoSuchPool(f"No pool {'runs' if name is None else repr(name) + ' runs'} here (running: {known}).")
-        if len(found) > 1:
-            raise NoSuchPool(f"Several pools run here: say which one ({known}).")
-        connection = found[0]
-    client = Client(connection)
-    client.connect()
+    client = attach(name, shlex.split(command), python)
     pool = Pool(client)
     client.picture()
     current.engine = client
@@ -258,5 +262,5 @@ def connect(name: str | None = None) -> Pool:
 
 
 def pools() -> list[str]:
-    """The names of your pools that run on this host."""
-    return [connection.name for connection in files.running_pools()]
+    """The names of your pools that run on this host, and of those on others that share the home and are in reach."""
+    return [connection.name for connection in (*files.running_pools(), *usable_elsewhere())]

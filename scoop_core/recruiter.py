@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pkgutil
 import queue
+import signal
 import socket
 import sys
 import time
@@ -56,7 +57,8 @@ class Recruiter:
         self._inbox.put(None)
 
     def run(self) -> None:
-        """Recruit until the pool ends; then end all that was started."""
+        """Recruit until the pool ends, as the fork server says by a signal; then end all that was started."""
+        signal.signal(signal.SIGTERM, lambda *_: self._inbox.put(None))
         try:
             while True:
                 try:

@@ -13,7 +13,17 @@ from IPython.display import DisplayHandle, display
 from scoop_core.contract import Root
 from scoop_core.errors import BrokerLost, ScoopError
 from scoop_jupyter.panel import Panel
-from scoop_jupyter.view import RUN_MIME, Snapshot, Timeline, empty_snapshot, finished, render_html, render_text, saved
+from scoop_jupyter.view import (
+    RUN_MIME,
+    Snapshot,
+    Timeline,
+    empty_snapshot,
+    finished,
+    missing,
+    render_html,
+    render_text,
+    saved,
+)
 
 #: How long the last picture may wait for tasks that were interrupted, in seconds.
 SETTLE_SECONDS = 0.1
@@ -58,6 +68,7 @@ class LivePanel:
 
     def _show(self, picture: dict[str, Any]) -> None:
         snapshot = cast(Snapshot, picture)
+        snapshot["missing"] = missing(snapshot)
         if self._panel is not None:
             try:
                 with self._drawing:

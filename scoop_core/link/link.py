@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import socket
 import threading
 import time
 from collections import deque
@@ -47,6 +48,7 @@ class Link:
             wants to be called again, or None.
         lifeline: a descriptor whose end means the same as the loss of the broker.
         shielded: hold back KeyboardInterrupt while a message is handled (see `Shield`).
+        connected: see `open_end`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Link:
         duty: Callable[[], float | None] | None = None,
         lifeline: int | None = None,
         shielded: bool = True,
+        connected: socket.socket | None = None,
     ) -> None:
         self.name = name
         self._handler = handler
@@ -65,7 +68,7 @@ class Link:
         self._duty = duty
         self._lifeline = lifeline
         self._shielded = shielded
-        self._end = end = open_end(connection, name)
+        self._end = end = open_end(connection, name, connected)
         self._inbox: deque[Raw] = deque()
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)

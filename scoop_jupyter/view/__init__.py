@@ -22,12 +22,15 @@ from scoop_jupyter.view.balance import (
 from scoop_jupyter.view.hints import hint
 from scoop_jupyter.view.html import render_html
 from scoop_jupyter.view.numbers import about, duration, number, percent, plural, ratio, size
+from scoop_jupyter.view.recruits import missing, workforce
 from scoop_jupyter.view.saved import RUN_MIME, SavedRun, coarse, saved
 from scoop_jupyter.view.snapshot import (
     FailureRow,
     GroupRow,
+    Missing,
     PoolRow,
     PoolState,
+    RecruitRow,
     Snapshot,
     Status,
     TaskCounts,
@@ -36,14 +39,16 @@ from scoop_jupyter.view.snapshot import (
     WorkerState,
     empty_snapshot,
 )
-from scoop_jupyter.view.text import latest, render_text, workforce
+from scoop_jupyter.view.text import latest, render_text
 
 __all__ = [
     "RUN_MIME",
     "FailureRow",
     "GroupRow",
+    "Missing",
     "PoolRow",
     "PoolState",
+    "RecruitRow",
     "SavedRun",
     "Snapshot",
     "Status",
@@ -62,6 +67,7 @@ __all__ = [
     "hint",
     "latest",
     "mean",
+    "missing",
     "number",
     "percent",
     "plural",

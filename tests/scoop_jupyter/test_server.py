@@ -240,6 +240,7 @@ def test_a_page_sees_pools_come_work_and_go(served: Served) -> None:
             notebook.run("from scoop import futures\nlist(futures.map(abs, range(7)))")
             seen = stream.until(lambda m: m["type"] == "snapshot" and m["snapshot"]["tasks"]["done"] == 7)
             assert [group["name"] for group in seen["snapshot"]["groups"]] == ["abs"]
+            assert seen["snapshot"]["missing"] is None
             over = stream.until(lambda m: m["type"] == "snapshot" and m["snapshot"]["ended"])
             assert over["snapshot"]["started"] <= over["snapshot"]["ended"]
         left = [{"type": "gone", "pool": "seen"}, {"type": "pools", "pools": []}]

@@ -65,6 +65,7 @@ SGE_ALL = """\
 #$ -j y
 #$ -o '/my log%'
 #$ -r n
+#$ -notify
 #$ -pe smp 8
 #$ -l h_rt=5400
 #$ -l h_vmem=402653185
