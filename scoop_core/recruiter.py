@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 import queue
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 
 import msgspec
 
@@ -35,7 +35,8 @@ class Recruiter:
         recruiting = launch.recruiting
         assert recruiting is not None
         self._launch = launch
-        self._launcher: Launcher = pkgutil.resolve_name(recruiting.launcher)(
+        module, _, make = recruiting.launcher.partition(":")
+        self._launcher: Launcher = getattr(import_module(module), make)(
             launch.connection.shared, **recruiting.options
         )
         self._state: Recruits = BatchJobs(recruiting.slots) if recruiting.slots else NamedHosts(recruiting.hosts)
@@ -71,7 +72,7 @@ class Recruiter:
                 self._carry_out(steps)
                 self._tell()
         finally:
-            self._launcher.cancel(self._state.jobs)
+            self._cancel(self._state.jobs)
 
     def _look(self) -> Iterator[Step]:
         """Ask for the jobs: less and less often, as long as none is submitted."""
@@ -79,8 +80,8 @@ class Recruiter:
         jobs = self._state.unsettled
         try:
             states = self._launcher.status(jobs)
-        except LaunchFailed as error:  # a batch system that is busy says more the next time
-            print(f"scoop: {error}", file=sys.stderr, flush=True)
+        except Exception as error:  # a batch system that is busy says more the next time
+            tell(error)
         else:
             why = {job: self._launcher.why(job) for job in jobs if states.get(job, "over") == "over"}
             yield from self._state.looked(states, why, time.time())
@@ -91,7 +92,7 @@ class Recruiter:
             if isinstance(step, Submit):
                 self._submit(step)
             elif isinstance(step, Cancel):
-                self._cancel(step)
+                self._cancel([step.job])
             else:
                 self._link.send(step)
 
@@ -101,23 +102,33 @@ class Recruiter:
         name = f"{self._launch.connection.name}-{step.agent}"
         try:
             job = self._launcher.submit(Order(step.slots, name, data, step.host))
-        except LaunchFailed as error:
-            self._state.failed(step.agent, str(error), time.time())
+        except Exception as error:
+            self._state.failed(step.agent, in_words(error), time.time())
         else:
             self._state.submitted(step.agent, job)
             self._tell()
 
-    def _cancel(self, step: Cancel) -> None:
+    def _cancel(self, jobs: list[str]) -> None:
         try:
-            self._launcher.cancel([step.job])
-        except LaunchFailed as error:
-            print(f"scoop: {error}", file=sys.stderr, flush=True)
+            self._launcher.cancel(jobs)
+        except Exception as error:
+            tell(error)
 
     def _tell(self) -> None:
         report = self._state.report()
         if report != self._told:
             self._told = report
             self._link.send(report)
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong with a launcher, which may be of another package and raise whatever it likes."""
+    return str(error) if isinstance(error, LaunchFailed) else f"{type(error).__name__}: {error}"
+
+
+def tell(error: Exception) -> None:
+    """Tell people of what can only be tried again."""
+    print(f"scoop: {in_words(error)}", file=sys.stderr, flush=True)
 
 
 def for_agent(launch: Launch, step: Submit) -> Launch:

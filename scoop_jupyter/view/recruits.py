@@ -1,4 +1,4 @@
-"""Which of the hosts or batch jobs of a pool are missing, and how many workers there are, in words. Pure."""
+"""Which hosts or batch jobs of a pool are not there, in words, and how many workers are. Pure."""
 
 from scoop_jupyter.view.numbers import more, number, plural
 from scoop_jupyter.view.snapshot import Missing, RecruitRow, Snapshot

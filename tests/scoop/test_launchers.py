@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import scoop
 from scoop import launchers
+from scoop_core.config import Recruiting
+from scoop_core.launchers import JobState, Order
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +90,52 @@ def test_where_there_is_no_batch_system_the_start_says_so(monkeypatch: pytest.Mo
     with pytest.raises(scoop.StartFailed, match="sbatch is not here: is this a login node of a Slurm cluster"):
         scoop.start(4, launcher=scoop.Slurm(external_hostname="127.0.0.1"))
     assert not any((tmp_path / "scoop").iterdir())
+
+
+class Broken:
+    """A launcher of another package, with faults."""
+
+    pauses = (0.1, 0.1)
+
+    def __init__(self, folder: str, what: str) -> None:
+        self.what = what
+
+    def submit(self, order: Order) -> str:
+        if self.what == "submit":
+            raise ZeroDivisionError("the fault")
+        return "job"
+
+    def status(self, ids: Collection[str]) -> dict[str, JobState]:
+        raise ZeroDivisionError("the fault")
+
+    def why(self, id: str) -> str:
+        return ""
+
+    def cancel(self, ids: Collection[str]) -> None:
+        raise ZeroDivisionError("the fault")
+
+
+@dataclass
+class BrokenJobs:
+    what: str
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int, Recruiting]:
+        return n or 1, Recruiting(f"{__name__}:Broken", {"what": self.what}, "127.0.0.1", slots=1)
+
+
+def test_a_fault_in_a_launcher_is_told() -> None:
+    with pytest.raises(scoop.StartFailed, match="No workers from batch jobs: ZeroDivisionError: the fault"):
+        scoop.start(1, launcher=BrokenJobs("submit"))
+
+
+def test_a_launcher_that_does_not_know_its_jobs_is_asked_again(capfd: pytest.CaptureFixture[str]) -> None:
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return said.count("scoop: ZeroDivisionError: the fault") > 1
+
+    with scoop.start(1, launcher=BrokenJobs("status")) as pool:
+        eventually(told, 20)
+        assert pool.alive
