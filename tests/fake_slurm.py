@@ -16,6 +16,7 @@ if [ -e open ]; then "{folder}/bin/begin" $number; fi
 echo $number
 """,
     "begin": """\
+if [ $(cat $1.state) != PENDING ]; then exit; fi
 echo RUNNING > $1.state
 setsid sh $1.script > "$(sed -n 's/^#SBATCH --output=//p' $1.script)" 2>&1 < /dev/null &
 echo $! > $1.pid

@@ -16,9 +16,9 @@ test("places are the launchers, and the profiles with what is known of them", ()
   expect(places.map(({ label, launcher, profile, workers }) => [label, launcher, profile, workers])).toEqual([
     ["on this machine", "local", "", 4],
     ["in jobs of Slurm", "slurm", "", null],
-    ["as in profile gpu (slurm)", "", "gpu", 8],
-    ["as in profile odd", "", "odd", null],
-    ["as in profile small", "", "small", 2],
+    ["gpu (slurm)", "", "gpu", 8],
+    ["odd", "", "odd", null],
+    ["small", "", "small", 2],
   ]);
 });
 

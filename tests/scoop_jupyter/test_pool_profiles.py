@@ -14,6 +14,7 @@ import scoop
 from scoop_core.errors import BadLimits, BadProfile, OverLimit
 from scoop_jupyter.pool_profiles import Profile, entries, read_profile, table
 from tests.conftest import PoolFactory
+from tests.docs.test_docs import PROJECT, blocks
 from tests.scoop_jupyter.conftest import Writer
 
 GPU = {"launcher": "slurm", "n": 8, "queue": "gpu", "directives": ["--gres=gpu:1"]}
@@ -117,6 +118,16 @@ def test_a_dask_cluster_has_no_profile(write: Writer) -> None:
     write("c.Profiles.two = {'n': 2}")
     with pytest.raises(scoop.NotSupported):
         scoop.start(profile="two", engine="dask")
+
+
+def test_those_of_the_documentation_can_be_used(write: Writer) -> None:
+    (page,) = [block.text for block in blocks(PROJECT / "docs" / "clusters.md") if block.language == "toml"]
+    write(page, name="scoop_config.toml")
+    assert {name: entry.read().launcher for name, entry in entries().items()} == {
+        "gpu": "slurm", "office": "ssh", "small": "local"
+    }  # fmt: skip
+    shown = [line.rpartition("  ")[0] for line in table(entries().values()).splitlines()]
+    assert all(f"\n{line}  " in (PROJECT / "docs" / "clusters.md").read_text() for line in shown)
 
 
 def test_nobody_pays_for_profiles_who_has_none(folders: list[str], tmp_path: Path) -> None:

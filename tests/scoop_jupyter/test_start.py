@@ -85,6 +85,7 @@ def test_from_the_queue_to_the_last_task(kernel: Kernel, slurm: FakeSlurm) -> No
     said = kernel.run("%scoop scale 3").check().text()
     assert said in [f"no workers yet; {jobs} with 3 workers are in the queue.\n" for jobs in ("jobs", "2 jobs")]
 
+    eventually(lambda: len(slurm.jobs("PENDING")) == 2, 20.0)
     slurm.open()
     kernel.run(WAIT).check()
     assert kernel.run("%scoop scale 3").check().text() == "3 workers\n"

@@ -22,6 +22,15 @@ function choice(options: Record<string, string>, chosen: string): HTMLSelectElem
   return node;
 }
 
+/** The values are their indices. */
+function placeChoice(places: readonly Place[], chosen: number): HTMLSelectElement {
+  const node = choice(Object.fromEntries(places.map(({ label }, index) => [index, label])), String(chosen));
+  const profiles = [...node.options].filter((_, index) => places[index]!.profile);
+  if (profiles.length) node.append(make("optgroup", "", { label: "as in the profile" }, profiles));
+  node.selectedIndex = chosen;
+  return node;
+}
+
 function workerCount(value: number | null, most: number | null): HTMLInputElement {
   const facts = { type: "number", min: 0, step: 1, value: value ?? "", placeholder: "as it suits" };
   const node = make("input", "jp-mod-styled", facts);
@@ -48,8 +57,7 @@ class StartForm extends Widget implements Dialog.IBodyWidget<Order> {
     super();
     this.addClass("scoop-form");
     this._places = placesOf(choices, defaults);
-    const labels = Object.fromEntries(this._places.map(({ label }, index) => [index, label]));
-    this._place = choice(labels, String(meantOf(this._places, defaults)));
+    this._place = placeChoice(this._places, meantOf(this._places, defaults));
     this._workers = workerCount(this._chosen.workers, choices.most);
     this._place.onchange = () => {
       this._workers.value = String(this._chosen.workers ?? "");
@@ -57,9 +65,9 @@ class StartForm extends Widget implements Dialog.IBodyWidget<Order> {
     const [first = ""] = Object.keys(choices.kernels);
     this._kernel = choice(choices.kernels, kernel in choices.kernels ? kernel : first);
     this.node.append(
+      field("Where", this._place),
       field("Workers", this._workers),
       field("Name", this._name),
-      field("Where", this._place),
       field("Python of", this._kernel),
       make("p", "scoop-muted", {}, [
         `Its tasks import modules from ${this._folder ? `the folder ${this._folder}` : "the top folder"}. `,

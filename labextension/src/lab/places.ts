@@ -29,7 +29,7 @@ export function placesOf(choices: Choices, defaults: Defaults): Place[] {
       label: LAUNCHERS[launcher] ?? launcher, launcher, profile: "", workers: launcher === "local" ? workers : null,
     })),
     ...Object.entries(choices.profiles).map(([profile, said]) => ({
-      label: `as in profile ${profile}${said.launcher && said.launcher !== "local" ? ` (${said.launcher})` : ""}`,
+      label: said.launcher && said.launcher !== "local" ? `${profile} (${said.launcher})` : profile,
       launcher: "", profile, workers: said.workers,
     })),
   ];
