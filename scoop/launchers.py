@@ -1,15 +1,55 @@
-"""Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher."""
+"""Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher.
+
+Launchers have names, under which the magic and the configuration know them: those of the entry points of the group
+`scoop.launchers`, to which other packages may add. Each is a class whose arguments are the options, with a method
+`recruiting`; what that returns names what starts the agents, see `scoop_core.launchers`.
+"""
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
+from scoop.launcher_options import check, options_of
 from scoop_core.config import Recruiting
-from scoop_core.launchers.shells import with_numbers
-from scoop_core.network import own_names
+from scoop_core.errors import StartFailed
+from scoop_core.launchers import Order
+from scoop_core.launchers.options import BatchOptions, parse_time
+from scoop_core.launchers.shells import ssh_name, with_numbers
+from scoop_core.launchers.systems import make_batch
+from scoop_core.memory import parse_size
+from scoop_core.network import outward, own_names, resolve, route_to
 from scoop_core.plan import deal, from_names
+
+GROUP = "scoop.launchers"
+
+
+class Launcher(Protocol):
+    """Where workers are, and how they get there."""
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int | None, Recruiting | None]:
+        """How many workers there shall be in all, and how those on other hosts are started; None if there are none.
+
+        Args:
+            n: how many are wanted; None for as many as fit.
+            program: whether one of them is the program itself, which runs here.
+
+        Raises:
+            StartFailed: that can't be.
+        """
+
+
+@dataclass(frozen=True)
+class Local:
+    """Workers on this host."""
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int | None, None]:
+        return n, None
 
 
 @dataclass(frozen=True)
@@ -58,6 +98,179 @@ class Ssh:
         if program:
             first = next((index for index, (host, _) in enumerate(hosts) if not host), 0)
             hosts[first] = hosts[first][0], hosts[first][1] - 1
-        if not any(host and count for host, count in hosts):
+        others = [host for host, count in hosts if host and count]
+        if not others:
             return n, None
-        return n, Recruiting(hosts, tuple(command), self.python, self.tunnel, self.external_hostname)
+        options = {"shell": command, "python": self.python, "tunnel": self.tunnel}
+        return n, Recruiting(
+            "scoop_core.launchers.shells:make_shells", options, self._listen(command, others[0]), hosts
+        )
+
+    def _listen(self, command: Sequence[str], first: str) -> str:
+        """The address of this host that the others connect to."""
+        if self.tunnel:
+            return "127.0.0.1"
+        if self.external_hostname:
+            return resolve(self.external_hostname)
+        return route_to(ssh_name(command, first))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs:
+    """Workers in jobs of a batch system, which are submitted from here: see `Slurm`, `PBS`, `Torque` and `SGE`.
+
+    A pool has as many jobs as it takes for its workers. These come as their jobs begin; jobs that end are replaced,
+    and with the pool all of them end.
+
+    Args:
+        per_job: workers in a job; it gets as many CPUs, all on one host.
+        time: how long a job may run: "90s", "45m", "1h30m", "2d", "01:30:00". A number counts seconds. Workers that
+            come to the end of it finish what they run, while the next job starts. By default what the batch system
+            says.
+        memory: of a job, as "16GB". A number counts bytes.
+        queue: or partition, as Slurm says.
+        account: who pays.
+        directives: more lines for the batch system, without its sign, such as "--gres=gpu:1".
+        prolog: lines of the shell that come first, such as "module load python".
+        python: that workers run; by default this one's path.
+        template: a whole script instead, with placeholders such as ``{command}``; `show` gives one to begin with.
+        folder: which all hosts see; jobs find there what they need, and leave there what they print. By default one
+            in the home.
+        external_hostname: the name, address or network interface ("ib0") of this host by which the others reach it.
+
+    Raises:
+        ValueError: that is no time, no size or no number of workers.
+    """
+
+    system: ClassVar[str]
+
+    per_job: int = 8
+    time: str | int = ""
+    memory: str | int = ""
+    queue: str = ""
+    account: str = ""
+    directives: Sequence[str] = ()
+    prolog: Sequence[str] = ()
+    python: str = ""
+    template: str = ""
+    folder: str = ""
+    external_hostname: str = ""
+
+    def __post_init__(self) -> None:
+        if self.per_job < 1:
+            raise ValueError(f"a job can't have {self.per_job} workers")
+        self._options()
+
+    def _options(self) -> dict[str, Any]:
+        """What the launcher in `scoop_core` takes."""
+        options = {
+            name: value for name, value in asdict(self).items() if name in BatchOptions.__struct_fields__ and value
+        }
+        if self.time:
+            options["time"] = parse_time(self.time)
+        if self.memory:
+            options["memory"] = parse_size(self.memory)
+        return options
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int, Recruiting]:
+        """How many workers there shall be (those of one job, if nobody says so), and how their jobs are submitted."""
+        if program:
+            raise StartFailed("A program is one of the workers itself: start it within a job instead.")
+        options = self._options()
+        return n or self.per_job, Recruiting(
+            "scoop_core.launchers.systems:make_batch",
+            {"system": self.system, "options": options},
+            resolve(self.external_hostname) if self.external_hostname else outward(),
+            slots=self.per_job,
+            seconds=options.get("time", 0),
+            folder=self._folder(),
+        )
+
+    def _folder(self) -> str:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return os.path.abspath(self.folder or Path(state, "scoop"))
+
+    def show(self, n: int | None = None, name: str = "pool") -> str:
+        """The script of the first job of a pool of n workers.
+
+        Raises:
+            LaunchFailed: there can be none.
+        """
+        slots = min(n or self.per_job, self.per_job)
+        batch = make_batch(os.path.join(self._folder(), "scoop-..."), self.system, self._options())
+        return batch.show(Order(slots, f"{name}-job-1", b""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slurm(Jobs):
+    """Workers in jobs of Slurm, as ``scoop.Slurm(per_job=8, time="2h")``; `Jobs` has the arguments."""
+
+    system = "slurm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PBS(Jobs):
+    """Workers in jobs of PBS, as ``scoop.PBS(per_job=8, time="2h")``; `Jobs` has the arguments."""
+
+    system = "pbs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Torque(Jobs):
+    """Workers in jobs of Torque, as ``scoop.Torque(per_job=8, time="2h")``; `Jobs` has the arguments."""
+
+    system = "torque"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGE(Jobs):
+    """Workers in jobs of Grid Engine, as ``scoop.SGE(per_job=8, time="2h")``; `Jobs` has the other arguments.
+
+    Args:
+        parallel_environment: one whose jobs have all slots on one host; needed for more than one worker per job.
+    """
+
+    system = "sge"
+
+    parallel_environment: str = ""
+
+
+def names() -> list[str]:
+    """Of all launchers."""
+    return sorted(entry.name for entry in entry_points(group=GROUP))
+
+
+def find(name: str) -> type[Launcher]:
+    """The class of the launchers of this name.
+
+    Args:
+        name: one of `names`.
+
+    Raises:
+        ValueError: there is none; the message says what there is.
+        StartFailed: it needs what is not installed.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise ValueError(f"there is no launcher {name!r}: it is {', '.join(names())}")
+    try:
+        kind: type[Launcher] = next(iter(found)).load()
+    except ImportError as error:
+        raise StartFailed(f"The launcher {name!r} can't be used: {error}.") from error
+    return kind
+
+
+def make(name: str, **options: Any) -> Launcher:
+    """A launcher by its name.
+
+    Args:
+        name: one of `names`.
+        options: its arguments.
+
+    Raises:
+        ValueError: there is none of this name, or such options make no sense; the message says what there is.
+        StartFailed: it needs what is not installed.
+    """
+    kind = find(name)
+    check(name, options_of(kind), options)
+    return kind(**options)

@@ -46,16 +46,29 @@ def with_name(worker: str, text: str) -> str:
 
 
 def all_called(picture: dict[str, Any]) -> bool:
-    """Whether all hosts of a pool are there that it has sent for.
+    """Whether all hosts of a pool are there that it has sent for, and all its batch jobs at least in the queue.
 
     Raises:
         StartFailed: some can't be; the message says which, and why.
     """
     rows = [row for row in picture["pool"]["recruits"] if row["slots"]]
-    troubles = [f"No workers on {row['host']}: {row['trouble']}." for row in rows if row["trouble"]]
+    troubles = [f"No workers {_place(row)}: {row['trouble']}." for row in rows if row["trouble"]]
     if troubles:
         raise StartFailed(" ".join(troubles))
-    return all(row["state"] == "running" for row in rows)
+    return all(row["state"] == "running" or _is_queued(row) for row in rows)
+
+
+def on_their_way(picture: dict[str, Any]) -> int:
+    """How many workers come when the jobs of the pool begin that are in the queue."""
+    return sum(row["slots"] for row in picture["pool"]["recruits"] if _is_queued(row))
+
+
+def _place(recruit: dict[str, Any]) -> str:
+    return f"on {recruit['host']}" if recruit["host"] else "from batch jobs"
+
+
+def _is_queued(recruit: dict[str, Any]) -> bool:
+    return bool(recruit["job"]) and not recruit["host"] and recruit["state"] == "pending"
 
 
 class Client(Peer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
@@ -14,11 +15,13 @@ from pathlib import Path
 import msgspec
 
 from scoop_core.config import Connection
-from scoop_core.errors import NoSuchPool
+from scoop_core.errors import NoSuchPool, StartFailed
 from scoop_core.store import shared_memory
 
 #: A Unix socket's path may have so many bytes.
 SOCKET_PATH = 107
+#: In folders on other hosts than the broker's: locked as long as somebody needs them.
+LOCK = ".lock"
 
 
 def runtime_folder() -> Path:
@@ -41,10 +44,15 @@ def connection_file(name: str) -> Path:
     return runtime_folder() / f"scoop-{name}.json"
 
 
+def _bases() -> list[str]:
+    """Where the folder of a pool may be, the best place first."""
+    return [base for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if base]
+
+
 def new_folder() -> str:
     """A folder (0700) for a pool, with a name that can't be guessed and a path short enough for a socket."""
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-        if base and len(base) < SOCKET_PATH - 40 and os.access(base, os.W_OK | os.X_OK):
+    for base in _bases():
+        if len(base) < SOCKET_PATH - 40 and os.access(base, os.W_OK | os.X_OK):
             return tempfile.mkdtemp(prefix="scoop-", dir=base)
     return tempfile.mkdtemp(prefix="scoop-")
 
@@ -57,6 +65,34 @@ def new_shelf(folder: str) -> str:
         shelf.mkdir(mode=0o700)
         return str(shelf)
     return tempfile.mkdtemp(prefix="scoop-", dir=memory)
+
+
+def hold(folder: str) -> None:
+    """Have `sweep` leave a folder alone as long as this process lives, or a child of it."""
+    fd = os.open(Path(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+
+
+def sweep() -> None:
+    """Remove what was left by processes on this host that were all killed at once, as at the end of a batch job."""
+    for base in {*_bases(), shared_memory()}:
+        for lock in Path(base).glob(f"scoop-*/{LOCK}") if base else ():
+            with contextlib.suppress(OSError), lock.open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent)
+
+
+def new_shared(base: str) -> str:
+    """A folder (0700) for a pool, within one that all its hosts see.
+
+    Raises:
+        StartFailed: there can be none.
+    """
+    try:
+        Path(base).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.mkdtemp(prefix="scoop-", dir=base)
+    except OSError as error:
+        raise StartFailed(f"The folder {base}, in which jobs find what they need, can't be used: {error}.") from None
 
 
 def write_connection(connection: Connection) -> None:
@@ -160,6 +196,8 @@ def remove_pool(connection: Connection) -> None:
     shutil.rmtree(connection.shelf, ignore_errors=True)
     if connection.away:
         return
+    if connection.shared:
+        shutil.rmtree(connection.shared, ignore_errors=True)
     path = connection_file(connection.name)
     known = read_connection(path)
     if known is not None and known.id == connection.id:  # another may have taken the name

@@ -9,14 +9,14 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
 from scoop_core.attach import all_pools, attach, check, usable_elsewhere
-from scoop_core.client import Client, all_called
+from scoop_core.client import Client, all_called, on_their_way
 from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
 from scoop_core.errors import BrokerLost, OverLimit, StartFailed
@@ -70,8 +70,35 @@ class Pool:
         workers: list[dict[str, Any]] = self.client.picture()["workers"]
         return workers
 
+    @property
+    def agents(self) -> list[dict[str, Any]]:
+        """A row for each agent that a host or a batch job has, or should have.
+
+        Each row: the name of the agent, its host ("" for what the batch system chooses), the job's id, its state
+        ("pending", "running" or "over"), its slots for workers, and in what trouble it is.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        rows: list[dict[str, Any]] = self.client.picture()["pool"]["recruits"]
+        return rows
+
+    def wait(self, n: int | None = None, timeout: float | None = None) -> None:
+        """Wait until workers are there, which batch jobs bring when they begin.
+
+        Args:
+            n: how many; None for all that are wanted.
+            timeout: in seconds; None for no limit.
+
+        Raises:
+            StartFailed: they don't come, because their jobs fail.
+            TimeoutError: they are not there yet.
+        """
+        self._await(n, timeout, queued=False)
+
     def scale(self, n: int, timeout: float = START_SECONDS) -> None:
-        """Have n workers; waits until they are there. Workers that go finish what they run, and lose nothing.
+        """Have n workers; waits until they are there, or their batch jobs in the queue. Workers that go finish what
+        they run, and lose nothing.
 
         Raises:
             ValueError: n is negative.
@@ -92,15 +119,22 @@ class Pool:
         self.client.link.send(m.Restart())
         self._await(None, timeout, without=before)
 
-    def _await(self, n: int | None, timeout: float, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-        """Wait until there are n workers (None: as many as wanted), all of them ready and none of those before."""
-        end = time.monotonic() + timeout
+    def _await(
+        self, n: int | None, timeout: float | None, without: Collection[str] = (), queued: bool = True
+    ) -> None:
+        """Wait until there are n workers (None: as many as wanted), all of them ready and none of those before.
+
+        Args:
+            queued: those of batch jobs that have not begun are there, too.
+        """
+        begun = time.monotonic()
         while True:
             picture = self.client.picture()
             wanted = picture["pool"]["wanted"] if n is None else n
             managed = [row for row in picture["workers"] if row["state"] not in ("starting", "stopped")]
-            old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"} & without
-            if len(managed) >= wanted and not old:
+            old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"}.intersection(without)
+            there = len(managed) + (on_their_way(picture) if queued else 0)
+            if there >= wanted and not old:
                 return
             if picture["pool"]["stillborn"] > MAX_STILLBORN:
                 raise StartFailed(
@@ -108,9 +142,10 @@ class Pool:
                     "error stream tells why."
                 )
             all_called(picture)
-            if time.monotonic() > end:
-                raise TimeoutError(f"{len(managed)} of {wanted} workers are there after {timeout:g} s")
-            time.sleep(0.005)
+            waited = time.monotonic() - begun
+            if timeout is not None and waited > timeout:
+                raise TimeoutError(f"{there} of {wanted} workers are there after {timeout:g} s")
+            time.sleep(min(0.005 + 0.05 * waited, 0.5))
 
     def stop(self) -> None:
         """End the pool: what is pending fails with `BrokerLost`, and no process or file of it is left."""
@@ -123,7 +158,7 @@ class Pool:
             client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
         self.close()
         if self._process is not None:
-            reap(self._process)
+            reap(self._process, client.connection)
         atexit.unregister(self.stop)
 
     def close(self) -> None:

@@ -64,6 +64,25 @@ test("the hint stands below the head, folded or not", () => {
   panel.dispose();
 });
 
+test("who is missing stands below the head, as text, until nobody is", () => {
+  for (const missing of [null, { says: "1 of 2 other hosts is there", troubles: ["b: <i>refused"] }]) {
+    const panel = createPanel(page);
+    panel.show({ ...run, missing });
+    const shown = page.querySelector<HTMLElement>(".scoop-missing");
+    expect([shown?.hidden, shown?.textContent]).toEqual(
+      missing ? [false, "1 of 2 other hosts is thereb: <i>refused"] : [true, ""],
+    );
+    panel.dispose();
+  }
+});
+
+test("workers on several hosts are counted with these", () => {
+  const panel = createPanel(page);
+  panel.show({ ...run, workers: [worker("w0"), worker("w1", { host: "there" })] });
+  expect(page.querySelector(".scoop-says")?.textContent).toBe("p · 2 workers on 2 hosts");
+  panel.dispose();
+});
+
 test("loads of very many workers are put together", () => {
   const loads = createLoads();
   loads.update(Array.from({ length: 500 }, (_, i) => worker(`w${i}`, { state: "busy", busy: i % 2 })));

@@ -9,7 +9,7 @@ import { belongs, counts, says, sums } from "../src/lab/words";
 
 function row(name: string, facts: Partial<PoolRow> = {}): PoolRow {
   return {
-    name, pid: 7, started: 0, workers: 2, wanted: 2, stillborn: 0, busy: 0.5, memory: 2 ** 20,
+    name, pid: 7, started: 0, workers: 2, wanted: 2, missing: null, stillborn: 0, busy: 0.5, memory: 2 ** 20,
     tasks: { queued: 0, running: 0, done: 0, failed: 0, cancelled: 0 },
     notebook: null, program: "python program.py", kept: false, ...facts,
   };
@@ -118,7 +118,8 @@ describe("a viewer", () => {
 });
 
 test("what is done to pools is asked of the server", async () => {
-  expect(await pools.start({ n: 2, name: null, launcher: "local", kernel: "scoop", folder: "" })).toBe("new");
+  const order = { n: 2, name: null, launcher: "local", profile: "", kernel: "scoop", folder: "" };
+  expect(await pools.start(order)).toBe("new");
   await pools.scale("a", 3);
   await pools.stop("a");
   await pools.cancel("a");
@@ -155,6 +156,15 @@ describe("words", () => {
   test("of all together", () => {
     expect(sums([row("a", { workers: 4, busy: 0.5 }), row("b", { workers: 2, busy: 1 })])).toBe("SCOOP 4/6");
   });
+});
+
+test("an item says which hosts are missing", () => {
+  const item = createItem("a", jest.fn(), jest.fn());
+  item.update(row("a", { missing: { says: "0 of 1 other host is there", troubles: ["b: refused"] } }), []);
+  expect(item.node.textContent).toContain("0 of 1 other host is there");
+  expect(item.node.querySelector("[title$='b: refused']")).not.toBeNull();
+  item.update(row("a"), []);
+  expect(item.node.textContent).not.toContain("other host");
 });
 
 test("an item tells what the user wants, and shows text as text", () => {

@@ -19,7 +19,7 @@ from scoop_core.errors import NoSuchPool
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
 from scoop_jupyter.server.visit import Visit
-from scoop_jupyter.view import Snapshot, hint
+from scoop_jupyter.view import Snapshot, hint, missing
 
 #: How often the list of pools is made anew, in seconds.
 LIST_SECONDS = 1.0
@@ -111,6 +111,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         def show(picture: dict[str, Any]) -> None:
             if picture["ended"] is not None:
                 picture["hint"] = hint(cast(Snapshot, picture))
+            picture["missing"] = missing(cast(Snapshot, picture))
             self._tell(name, {"type": "snapshot", "pool": name, "snapshot": picture})
 
         if self.ws_connection is not None and name not in self._watched:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from scoop_core import messages as m
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import BrokerLost
+from scoop_jupyter.view import Missing, Snapshot, missing
 
 #: What can be done to one worker; panels have buttons for it.
 WorkerAction = Literal["cancel-task", "restart-worker"]
@@ -23,6 +24,7 @@ class PoolRow(TypedDict):
     started: float
     workers: int  # that are there
     wanted: int  # that there should be
+    missing: Missing | None  # hosts
     stillborn: int  # that died before they could do anything, one after the other
     busy: float  # share of its workers' time that is spent in tasks, 0 to 1
     memory: int
@@ -72,6 +74,7 @@ class Visit:
             "started": seen["pool"]["started"],
             "workers": len(workers),
             "wanted": seen["pool"]["wanted"],
+            "missing": missing(cast(Snapshot, seen)),
             "stillborn": seen["pool"]["stillborn"],
             "busy": sum(worker["busy"] for worker in workers) / max(1, len(workers)),
             "memory": sum(worker["memory"] for worker in workers),

@@ -22,12 +22,15 @@ from scoop_jupyter.view.balance import (
 from scoop_jupyter.view.hints import hint
 from scoop_jupyter.view.html import render_html
 from scoop_jupyter.view.numbers import about, duration, number, percent, plural, ratio, size
+from scoop_jupyter.view.recruits import missing, workforce
 from scoop_jupyter.view.saved import RUN_MIME, SavedRun, coarse, saved
 from scoop_jupyter.view.snapshot import (
     FailureRow,
     GroupRow,
+    Missing,
     PoolRow,
     PoolState,
+    RecruitRow,
     Snapshot,
     Status,
     TaskCounts,
@@ -42,8 +45,10 @@ __all__ = [
     "RUN_MIME",
     "FailureRow",
     "GroupRow",
+    "Missing",
     "PoolRow",
     "PoolState",
+    "RecruitRow",
     "SavedRun",
     "Snapshot",
     "Status",
@@ -62,6 +67,7 @@ __all__ = [
     "hint",
     "latest",
     "mean",
+    "missing",
     "number",
     "percent",
     "plural",
@@ -77,4 +83,5 @@ __all__ = [
     "summary",
     "total",
     "walk",
+    "workforce",
 ]

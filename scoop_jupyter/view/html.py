@@ -5,9 +5,10 @@ from itertools import islice
 
 from scoop_jupyter.view.balance import finished, headline, mean, news, states, status, total, walk
 from scoop_jupyter.view.hints import hint
-from scoop_jupyter.view.numbers import duration, number, plural, size
-from scoop_jupyter.view.snapshot import FailureRow, GroupRow, Snapshot, Status, TaskCounts, WorkerRow
-from scoop_jupyter.view.text import last_line, more
+from scoop_jupyter.view.numbers import duration, more, number, plural, size
+from scoop_jupyter.view.recruits import missing
+from scoop_jupyter.view.snapshot import FailureRow, GroupRow, Missing, Snapshot, Status, TaskCounts, WorkerRow
+from scoop_jupyter.view.text import last_line
 
 # Ten thousand groups must not make a notebook of megabytes.
 MAX_ROWS = 100
@@ -59,6 +60,8 @@ def render_html(snapshot: Snapshot) -> str:
     if snapshot["workers"]:
         parts.append(_html_workers(snapshot["workers"]))
     parts.append("</details>")
+    if snapshot["ended"] is None and (absent := missing(snapshot)):
+        parts.append(_html_missing(absent))
     if advice := hint(snapshot):
         parts.append(f'<div style="margin:4px 0">{html.escape(advice)}</div>')
     return "".join([*parts, "</div>"])
@@ -145,6 +148,13 @@ def _html_worker(worker: WorkerRow) -> str:
     cells = [f'<td style="{_NAME}">{html.escape(name)}</td>' for name in names]
     cells += [f'<td style="{_CELL}">{figure}</td>' for figure in figures]
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _html_missing(missing: Missing) -> str:
+    troubles = "".join(f"<div>{html.escape(trouble)}</div>" for trouble in missing["troubles"])
+    return (
+        f'<div style="margin:4px 0"><span style="opacity:0.7">{html.escape(missing["says"])}</span>{troubles}</div>'
+    )
 
 
 def _html_head(names: list[str], figures: list[str]) -> str:

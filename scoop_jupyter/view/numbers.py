@@ -55,6 +55,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def more(left: int, noun: str) -> list[str]:
+    """Return what says how many were left out, if any."""
+    return [f"… and {plural(left, f'more {noun}')}"] if left > 0 else []
+
+
 def percent(share: float) -> str:
     """Return a share of one in whole per cent, which says 100 only when nothing is left."""
     return f"{math.floor(min(max(share, 0.0), 1.0) * 100)} %"

@@ -8,12 +8,21 @@ Status = Literal["starting", "waiting", "running", "done", "failed", "cancelled"
 
 
 class RecruitRow(TypedDict):
-    """Another host that should have workers."""
+    """Another host, or a batch job, that should have workers."""
 
-    host: str
+    agent: str
+    host: str  # empty where a batch system has not chosen one yet
+    job: str
     state: Literal["pending", "running", "over"]
     slots: int
     trouble: str
+
+
+class Missing(TypedDict):
+    """In words: which of them are not there; see `recruits.py`."""
+
+    says: str
+    troubles: list[str]  # why, for those that could not be had
 
 
 class PoolRow(TypedDict):
@@ -21,6 +30,7 @@ class PoolRow(TypedDict):
 
     name: str
     state: PoolState
+    wanted: NotRequired[int]  # workers that it should have
     recruits: NotRequired[list[RecruitRow]]
 
 
@@ -87,6 +97,7 @@ class Snapshot(TypedDict):
     workers: list[WorkerRow]
     groups: list[GroupRow]
     hint: NotRequired[str]  # why it was slow, once it is over
+    missing: NotRequired[Missing | None]  # hosts, while it goes on
 
 
 class Lane(TypedDict):

@@ -4,8 +4,9 @@ from itertools import islice
 
 from scoop_jupyter.view.balance import finished, headline, mean, news, progress, states, total, walk
 from scoop_jupyter.view.hints import hint
-from scoop_jupyter.view.numbers import duration, number, percent, plural, rounded, size
-from scoop_jupyter.view.snapshot import GroupRow, RecruitRow, Snapshot, TaskCounts, WorkerRow
+from scoop_jupyter.view.numbers import duration, more, number, percent, rounded, size
+from scoop_jupyter.view.recruits import missing
+from scoop_jupyter.view.snapshot import GroupRow, Snapshot, TaskCounts, WorkerRow
 
 MAX_ROWS = 20
 
@@ -34,7 +35,8 @@ def render_text(snapshot: Snapshot) -> str:
     if snapshot["ended"] is None:
         lines += [_text_worker(worker) for worker in snapshot["workers"][:MAX_ROWS]]
         lines += more(len(snapshot["workers"]) - MAX_ROWS, "worker")
-        lines += [_text_missing(row) for row in snapshot["pool"].get("recruits", [])[:MAX_ROWS] if _is_missing(row)]
+        if absent := missing(snapshot):
+            lines += map(line, (absent["says"], *absent["troubles"]))
     rows = list(islice(walk(snapshot["groups"]), MAX_ROWS))
     names = ["  " * min(depth, 12) + line(group["name"]) for depth, group in rows]
     width = max(map(len, names), default=0)
@@ -60,15 +62,6 @@ def _text_worker(worker: WorkerRow) -> str:
     return f"{line(worker['name']):<6} [{bar:·<10}] {size(worker['memory']):>8}  {task}"
 
 
-def _is_missing(recruit: RecruitRow) -> bool:
-    return bool(recruit["slots"]) and recruit["state"] != "running"
-
-
-def _text_missing(recruit: RecruitRow) -> str:
-    text = f"{line(recruit['host'])} should have {plural(recruit['slots'], 'worker')}"
-    return f"{text}: {line(recruit['trouble'])}" if recruit["trouble"] else f"{text}, and is awaited"
-
-
 def _text_group(group: GroupRow) -> str:
     text = f"{number(finished(group))}/{number(total(group))}"
     average = mean(group)
@@ -78,11 +71,6 @@ def _text_group(group: GroupRow) -> str:
         errors = [last_line(failure["error"]) for failure in group["failures"][:1]]
         text += ": ".join([f"  {number(group['failed'])} failed", *errors])
     return text
-
-
-def more(left: int, noun: str) -> list[str]:
-    """Return the line that says how many were left out, if any."""
-    return [f"… and {plural(left, f'more {noun}')}"] if left > 0 else []
 
 
 def line(text: str) -> str:

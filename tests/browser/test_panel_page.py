@@ -183,6 +183,19 @@ def test_a_lost_pool_says_so_and_its_clock_stands(page: Page) -> None:
     assert "Pool lost" in before and "left" not in before
 
 
+def test_who_is_missing_stands_in_the_head(page: Page) -> None:
+    run = samples.hosts()
+    start(page, run)
+    expect(page.locator("header")).to_contain_text("12 workers on 3 hosts")
+    missing = page.locator(".scoop-missing")
+    expect(missing.locator("p")).to_have_text("2 of 4 other hosts are there; awaited: nodec")
+    expect(missing.locator("li")).to_have_text("noded: ssh: connect to host noded port 22: Connection refused")
+    says = [re.compile(f"{host} 4 busy · load 90 % · \\d+ MiB") for host in ("head", "nodea", "nodeb")]
+    expect(page.locator(".scoop-host")).to_have_text(says)
+    show(page, run | {"missing": None})
+    expect(missing).to_be_hidden()
+
+
 def test_nothing_yet(page: Page) -> None:
     start(page, samples.nothing())
     expect(page.locator("header")).to_contain_text("Starting")
@@ -642,7 +655,7 @@ def test_the_cost_of_a_frame(page: Page, groups: int) -> None:
 
 @pytest.mark.parametrize("page", ["light", "dark", "none"], indirect=True)
 def test_screenshots(page: Page, tmp_path: Path) -> None:
-    for name in ("small", "large", "finished", "failed", "lost", "nothing"):
+    for name in ("small", "large", "hosts", "jobs", "finished", "failed", "lost", "nothing"):
         start(page, getattr(samples, name)())
         screenshot(page, tmp_path / f"{name}.png")
         page.evaluate("destroy()")

@@ -30,8 +30,8 @@ if __name__ == "__main__":
     print(scoop.SIZE, dict(sorted(Counter(host for host, _ in places).items())), *sys.argv[1:])
 """
 
-#: Sizes of what lies on the shelf of a host.
-SIZES = "stat -c %s /dev/shm/scoop-*/*"
+#: Sizes of what lies on the shelf of a host; some of it may go while it is looked at.
+SIZES = "stat -c %s /dev/shm/scoop-*/* 2>/dev/null; true"
 
 
 class Program(programs.Program):

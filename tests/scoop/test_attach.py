@@ -105,7 +105,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("command", "error", "said"),
     [
-        ("", NoSuchPool, r"anywhere: No pool 'none' runs here \(running: 'mine'\)\."),
+        ("", NoSuchPool, r"anywhere: No pool 'none' runs here \(running: .*'mine'"),
         ("no-such-shell", StartFailed, "'no-such-shell' can't be run: No such file"),
         ("sh -c 'echo not you >&2; exit 5' sh", StartFailed, "on anywhere by ssh: not you$"),
         ("sh -c 'exit 5' sh", StartFailed, "ssh ended with status 5"),
@@ -135,7 +135,7 @@ def test_the_name_of_a_pool_of_another_host_is_taken(monkeypatch: pytest.MonkeyP
     try:
         with pytest.raises(ValueError, match="there is a pool 'theirs' on there already"):
             scoop.start(0, "theirs")
-        assert scoop.pools() == ["theirs"]
+        assert "theirs" in scoop.pools()
     finally:
         connection_file("theirs").unlink()
 

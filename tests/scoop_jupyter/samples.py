@@ -3,7 +3,19 @@
 import random
 from collections.abc import Sequence
 
-from scoop_jupyter.view import FailureRow, GroupRow, PoolState, Snapshot, TaskCounts, Timeline, WorkerRow, WorkerState
+from scoop_core.launchers import JobState
+from scoop_jupyter.view import (
+    FailureRow,
+    GroupRow,
+    PoolState,
+    RecruitRow,
+    Snapshot,
+    TaskCounts,
+    Timeline,
+    WorkerRow,
+    WorkerState,
+    missing,
+)
 
 NOW = 1_795_000_000.0  # unix seconds
 MIB = 1 << 20
@@ -62,6 +74,13 @@ def worker(
         "since": NOW - 0.4 * (number % 9) if task else None,
         "done": 310 + 3 * number,
     }
+
+
+def recruit(
+    host: str, state: JobState = "running", trouble: str = "", *, job: str = "", slots: int = 4
+) -> RecruitRow:
+    """Return one host that was sent for, or one batch job."""
+    return {"agent": "agent", "host": host, "job": job, "state": state, "slots": slots, "trouble": trouble}
 
 
 def snapshot(
@@ -127,6 +146,28 @@ def large() -> Snapshot:
     workers.append(worker(14, host="node2"))
     workers.append(worker(15, state="lost", host="node2"))
     return snapshot(groups, workers, seconds=94.0)
+
+
+def hosts() -> Snapshot:
+    """Twelve workers on three hosts; a fourth one is awaited, and a fifth can't be had."""
+    groups = [group(1, None, "simulate", [376, 12, 612], seconds=98.2, longest=0.94)]
+    workers = [worker(n, "simulate", busy=0.9, host=("head", "nodea", "nodeb")[n // 4]) for n in range(12)]
+    run = snapshot(groups, workers)
+    refused = "ssh: connect to host noded port 22: Connection refused"
+    rows = [recruit("nodea"), recruit("nodeb"), recruit("nodec", "pending"), recruit("noded", "over", refused)]
+    run["pool"]["recruits"] = rows
+    run["missing"] = missing(run)
+    return run
+
+
+def jobs() -> Snapshot:
+    """Eight batch jobs were wanted, of which two run by now."""
+    run = hosts()
+    run["workers"] = run["workers"][4:]
+    rows = [recruit("nodea", job="4711"), recruit("nodeb", job="4712")]
+    run["pool"]["recruits"] = rows + [recruit("", "pending", job=str(4713 + n)) for n in range(6)]
+    run["missing"] = missing(run)
+    return run
 
 
 def finished() -> Snapshot:

@@ -291,16 +291,47 @@ def test_the_latest_trees() -> None:
     assert view.latest([], 5) == []
 
 
-def test_text_names_the_hosts_that_are_missing_and_why() -> None:
+MORE = "… and 1 more"
+
+
+def test_everybody_is_there() -> None:
     run = samples.small()
-    run["ended"] = None
+    assert view.missing(run) is None
+    run["pool"]["recruits"] = [samples.recruit("nodea"), samples.recruit("noded", "over", "it was let go", slots=0)]
+    assert view.missing(run) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "says", "troubles"),
+    [
+        ("a", "0 of 1 other host is there; awaited: a", []),
+        ("A b", "1 of 2 other hosts is there; awaited: b", []),
+        ("A B c!", "2 of 3 other hosts are there", ["c: no route to host"]),
+        ("a b c d e", "0 of 5 other hosts are there; awaited: a, b, c … and 2 more hosts", []),
+        ("a! b! c! d!", "0 of 4 other hosts are there", [*(f"{n}: no route to host" for n in "abc"), f"{MORE} host"]),
+        ("1 2 3", "0 of 3 jobs running, 3 pending", []),
+        ("A B 3 4! 0!", "2 of 5 jobs running, 1 pending", ["job 4: no route to host", "agent: no route to host"]),
+    ],
+)  # fmt: skip
+def test_who_is_missing_and_why(rows: str, says: str, troubles: list[str]) -> None:
+    """A capital is there; a number is a job without a host, 0 one that was never taken; ! is in trouble."""
+    run = samples.small()
     run["pool"]["recruits"] = [
-        {"host": "nodea", "state": "running", "slots": 2, "trouble": ""},
-        {"host": "nodeb", "state": "pending", "slots": 2, "trouble": ""},
-        {"host": "nodec", "state": "over", "slots": 1, "trouble": "no route\nto host"},
-        {"host": "noded", "state": "over", "slots": 0, "trouble": "it was let go"},
+        samples.recruit(
+            row[0] if row[0].isalpha() else "",
+            "running" if row.isupper() else "over" if "!" in row else "pending",
+            "no route\nto host" if "!" in row else "",
+            job=row[0].strip("0") if row[0].isdecimal() else "",
+        )
+        for row in rows.split()
     ]
-    lines = view.render_text(run).splitlines()
-    assert "nodeb should have 2 workers, and is awaited" in lines
-    assert "nodec should have 1 worker: no route to host" in lines
-    assert "nodea" not in " ".join(lines) and "noded" not in " ".join(lines)
+    assert view.missing(run) == {"says": says, "troubles": troubles}
+
+
+def test_text_and_html_say_who_is_missing_until_it_is_over() -> None:
+    run = samples.small()
+    run["pool"]["recruits"] = [samples.recruit("nodea"), samples.recruit("nodeb", "over", "<b>\x1b[1m no route")]
+    assert view.render_text(run).splitlines()[-5:-3] == ["1 of 2 other hosts is there", "nodeb: <b> [1m no route"]
+    assert "1 of 2 other hosts is therenodeb: <b>" in Page(view.render_html(run)).text
+    run["ended"] = run["time"]
+    assert "nodeb" not in view.render_text(run) + view.render_html(run)

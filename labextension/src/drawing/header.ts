@@ -7,7 +7,7 @@ import {
   balance, elapsed, HEADLINES, isOver, present, progress, remaining, status, worthSaying,
 } from "./model";
 import { about, duration, number, percent, plural } from "./numbers";
-import type { Snapshot, TaskCounts, TaskState } from "./snapshot";
+import type { Missing, Snapshot, TaskCounts, TaskState } from "./snapshot";
 
 export interface Header {
   node: HTMLElement;
@@ -39,9 +39,7 @@ export function createHeader(onFold: () => void, onStop?: () => void): Header {
     update(snapshot, folded) {
       setIcon(icon, status(snapshot));
       setText(title, HEADLINES[status(snapshot)]);
-      const workers = present(snapshot.workers).length;
-      const where = workers ? `${snapshot.pool.name} · ${plural(workers, "worker")}` : snapshot.pool.name;
-      setText(says, isOver(snapshot) ? balance(snapshot) : where);
+      setText(says, isOver(snapshot) ? balance(snapshot) : place(snapshot));
       stop.hidden = !onStop || isOver(snapshot) || !(snapshot.tasks.queued + snapshot.tasks.running);
       setAttribute(button, "aria-expanded", !folded);
       setAttribute(button, "title", folded ? "Show details" : "Hide details");
@@ -54,6 +52,37 @@ export function createHeader(onFold: () => void, onStop?: () => void): Header {
       if (silent) parts.push(`no news for ${duration(passed)}`);
       else if (left !== null) parts.push(`about ${about(left - passed)} left`);
       setText(times, parts.join(" · "));
+    },
+  };
+}
+
+/** The pool, and how large it is. */
+function place({ pool, workers }: Snapshot): string {
+  const there = present(workers);
+  const hosts = new Set(there.map((worker) => worker.host)).size;
+  const where = hosts > 1 ? ` on ${plural(hosts, "host")}` : "";
+  return there.length ? `${pool.name} · ${plural(there.length, "worker")}${where}` : pool.name;
+}
+
+export interface MissingPart {
+  node: HTMLElement;
+  update(missing: Missing | null | undefined): void;
+}
+
+/** The hosts or batch jobs that should have workers and are not there. */
+export function createMissing(): MissingPart {
+  const says = make("p", "scoop-muted");
+  const troubles = make("ul");
+  const items = createParts((trouble: string) => make("li", "", {}, [trouble]));
+  const node = make("div", "scoop-missing", {}, [says, troubles]);
+  return {
+    node,
+    update(missing) {
+      node.hidden = !missing;
+      if (!missing) return;
+      setText(says, missing.says);
+      arrange(troubles, missing.troubles.map((trouble) => items.get(trouble)));
+      items.sweep();
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The whole panel of a run: head, workers, tasks or timeline. Draws at most once per animation frame. */
 
 import { make, setAttribute, setText } from "./dom";
-import { createCounts, createHeader } from "./header";
+import { createCounts, createHeader, createMissing } from "./header";
 import { balance, HEADLINES, isOver, status, total } from "./model";
 import type { Status } from "./model";
 import { complete } from "./snapshot";
@@ -45,6 +45,7 @@ export interface Panel {
 export function createPanel(el: Element, options: PanelOptions = {}): Panel {
   const { send, replay, timeline: timed = send !== undefined } = options;
   const header = createHeader(() => fold(!folded()), send && (() => act({ action: "stop" })));
+  const missing = createMissing();
   const hint = make("p", "scoop-hint");
   const counts = createCounts();
   const note = make("p", "scoop-note", { role: "status" });
@@ -56,7 +57,9 @@ export function createPanel(el: Element, options: PanelOptions = {}): Panel {
   const body = make("div", "scoop-body", {}, [counts.node, note, workers.node, tabs.node, ...panes]);
   // One sentence for screen readers at each turn of the run; the numbers themselves would never stop talking.
   const news = make("span", "scoop-unseen", { role: "status" });
-  const node = make("section", "scoop-panel", { "aria-label": "SCOOP run" }, [header.node, hint, body, news]);
+  const node = make("section", "scoop-panel", { "aria-label": "SCOOP run" }, [
+    header.node, missing.node, hint, body, news,
+  ]);
   el.append(node);
 
   let snapshot = complete(null);
@@ -90,6 +93,7 @@ export function createPanel(el: Element, options: PanelOptions = {}): Panel {
     setAttribute(node, "data-status", state);
     setAttribute(node, "data-folded", folded());
     header.update(snapshot, folded());
+    missing.update(state === "lost" ? null : snapshot.missing);
     setText(hint, snapshot.hint ?? "");
     body.hidden = folded();
     if (!body.hidden) {

@@ -74,6 +74,14 @@ export interface Snapshot {
   groups: GroupRow[];
   /** Why it was slow, once it is over. */
   hint?: string;
+  /** Which hosts or batch jobs are not there, while it goes on. */
+  missing?: Missing | null;
+}
+
+/** In words: which of the hosts or batch jobs that should have workers are not there, and what keeps them. */
+export interface Missing {
+  says: string;
+  troubles: string[];
 }
 
 /** What ran where and when. Times are seconds since 1970. */

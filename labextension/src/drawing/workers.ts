@@ -3,7 +3,7 @@
 import { createMore } from "./bars";
 import { arrange, createParts, make, setAttribute, setText } from "./dom";
 import { isOver, present, status } from "./model";
-import { number, percent, plural, size } from "./numbers";
+import { number, percent, size } from "./numbers";
 import type { Action, Snapshot, WorkerRow } from "./snapshot";
 import { createWorker, WORKER_COLUMNS } from "./worker";
 import type { WorkerPart } from "./worker";
@@ -61,7 +61,7 @@ export function createWorkers(act: ((action: Action) => void) | undefined, redra
   return { node, update, tick: (now) => hosts.each((host) => host.tick(now)) };
 }
 
-/** Say of all workers what each of them says of itself: state by state while they run, then only how many. */
+/** Say of workers together what each of them says of itself: state by state while they run, then only how many. */
 function describe(workers: WorkerRow[], over: boolean): string {
   const sum = (rows: WorkerRow[], field: "busy" | "memory"): number =>
     rows.reduce((value, row) => value + row[field], 0);
@@ -87,14 +87,15 @@ function groupByHost(workers: WorkerRow[]): Map<string, WorkerRow[]> {
 
 function createHost(name: string, act: ((action: Action) => void) | undefined) {
   // One cell, whose text reaches over those that follow: a span would bring back the columns that are hidden.
-  const title = make("tr", "scoop-host scoop-muted", {}, [make("th", "", { scope: "rowgroup" }, [name])]);
+  const sum = make("span", "scoop-muted");
+  const title = make("tr", "scoop-host", {}, [make("th", "", { scope: "rowgroup" }, [`${name} `, sum])]);
   const node = make("tbody");
   const rows = createParts<string, WorkerPart>(() => createWorker(act));
   return {
     node,
     update(workers: WorkerRow[], named: boolean, over: boolean) {
       title.hidden = !named;
-      setAttribute(title, "aria-label", `${name}: ${plural(workers.length, "worker")}`);
+      if (named) setText(sum, describe(workers, over));
       // A worker that was replaced may have left its name to its successor.
       const parts = workers.map((worker) => rows.get(`${worker.name} ${worker.pid}`));
       parts.forEach((part, i) => part.update(workers[i]!, over));

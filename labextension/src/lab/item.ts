@@ -34,6 +34,7 @@ export function createItem(name: string, ask: (wish: Wish) => void, more: (x: nu
   const curve = createCurve();
   const workers = make("span");
   const memory = make("span");
+  const missing = make("span");
   const owner = make("span", "scoop-pool-owner");
   const tasks = make("span");
   const buttons = BUTTONS.map(([wish, text, help]) => {
@@ -51,6 +52,7 @@ export function createItem(name: string, ask: (wish: Wish) => void, more: (x: nu
   const node = make("li", "scoop-pool", { "data-pool": name, "title": "Drag it into a notebook to connect that" }, [
     make("div", "scoop-pool-line", {}, [title, curve.node]),
     make("div", "scoop-pool-line", {}, [workers, memory]),
+    make("div", "scoop-pool-line", {}, [missing]),
     make("div", "scoop-pool-line", {}, [owner]),
     make("div", "scoop-pool-line", {}, [tasks]),
     make("div", "scoop-pool-buttons", {}, [...buttons, menu]),
@@ -67,6 +69,8 @@ export function createItem(name: string, ask: (wish: Wish) => void, more: (x: nu
       setAttribute(node, "data-busy", row.tasks.running > 0);
       setText(workers, says(row));
       setText(memory, size(row.memory));
+      setText(missing, row.missing?.says ?? "");
+      setAttribute(missing, "title", row.missing ? [row.missing.says, ...row.missing.troubles].join("\n") : null);
       setText(owner, belongs(row));
       setAttribute(owner, "title", belongs(row));
       setText(tasks, counts(row));

@@ -4,7 +4,7 @@ import { Token } from "@lumino/coreutils";
 import type { IDisposable } from "@lumino/disposable";
 import type { ISignal } from "@lumino/signaling";
 
-import type { Snapshot, TaskCounts, Timeline } from "../drawing";
+import type { Missing, Snapshot, TaskCounts, Timeline } from "../drawing";
 
 /** A pool in the list; as the server's `visit.py` and `origins.py` describe it. */
 export interface PoolRow {
@@ -16,6 +16,8 @@ export interface PoolRow {
   /** Workers that are there, and those that there should be. */
   workers: number;
   wanted: number;
+  /** Hosts or batch jobs that should have workers and are not there. */
+  missing: Missing | null;
   /** Workers that died before they could do anything. */
   stillborn: number;
   /** Share of its workers' time that is spent in tasks, 0 to 1. */
@@ -35,7 +37,9 @@ export interface PoolRow {
 export interface Order {
   n: number | null;
   name: string | null;
+  /** One of these two; the other one is empty. */
   launcher: string;
+  profile: string;
   kernel: string;
   folder: string;
 }
@@ -47,6 +51,8 @@ export interface Choices {
   /** How many it may have; null: any number. */
   most: number | null;
   launchers: string[];
+  /** Pools that configuration files describe; null: nobody knows. */
+  profiles: Record<string, { launcher: string | null; workers: number | null }>;
   /** Kernels whose Python it may run: their names, and how they are shown. */
   kernels: Record<string, string>;
 }
