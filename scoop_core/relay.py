@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -152,7 +151,6 @@ def near(command: Sequence[str]) -> None:
     except OSError as error:
         os.write(1, f"{command[0]!r} can't be run: {error.strerror}".encode())
         return
-    signal.signal(signal.SIGTERM, lambda *_: ssh.kill())
     assert ssh.stdin is not None and ssh.stdout is not None and ssh.stderr is not None
     said = ssh.stderr
     lines: deque[str] = deque(maxlen=LINES)

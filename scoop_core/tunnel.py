@@ -171,7 +171,7 @@ class Tunnel:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS + 1)
         if self._process.poll() is None:
-            self._process.terminate()  # ssh dies with it
+            self._process.kill()  # ssh dies with it
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
