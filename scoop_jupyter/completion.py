@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
-from scoop import launchers
+from scoop.launchers import names
 from scoop_core.current import current
 from scoop_core.errors import BadLimits, BrokerLost
 from scoop_core.pool import pools
@@ -41,7 +41,7 @@ def _offers(words: list[str], token: str) -> Collection[str]:
         return ["--help"]
     known = commands[command].words
     if command == "start" and last == "--launcher":
-        return launchers.names()
+        return names.names()
     if command == "start" and last == "--profile":
         return _profiles()
     if known.get(last):

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from scoop import SGE, Ssh, launchers
-from scoop.launcher_options import check, from_words, options_of
+from scoop import SGE, Ssh
+from scoop.launchers.names import make
+from scoop.launchers.options import check, from_words, options_of
 
 
 @dataclass
@@ -108,8 +109,8 @@ def test_words_that_make_no_sense(words: list[str], type: Any, message: str) -> 
 
 
 def test_a_launcher_is_made_of_what_suits() -> None:
-    assert launchers.make("ssh", hosts=["nodea"]) == Ssh(["nodea"])
+    assert make("ssh", hosts=["nodea"]) == Ssh(["nodea"])
     with pytest.raises(ValueError, match=r"the option 'hosts' can't be 'nodea': expected dict \| list, got str"):
-        launchers.make("ssh", hosts="nodea")
+        make("ssh", hosts="nodea")
     with pytest.raises(ValueError, match="the launcher 'ssh' needs the option 'hosts'"):
-        launchers.make("ssh")
+        make("ssh")
