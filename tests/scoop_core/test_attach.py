@@ -90,7 +90,7 @@ def test_a_name_is_looked_for_on_other_hosts_if_it_is_not_here() -> None:
     write_connection(THERE)
     assert find("work") == THERE
     for name in (None, "other"):
-        with pytest.raises(NoSuchPool, match=r"runs here \(running: 'work' on there\)"):
+        with pytest.raises(NoSuchPool, match=r"runs here \(running: none; of other hosts: 'work' on there\)\."):
             find(name)
 
 
