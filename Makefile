@@ -29,7 +29,7 @@ lab: install ## open JupyterLab on the notebooks
 
 test: install browser executor-tests jupyterhub cluster check ## all checks, then all tests
 	npm --prefix labextension test
-	$(BIN)/python -m pytest
+	scripts/tests.sh
 
 check: install ## linters and types, without the tests
 	$(BIN)/ruff check .

@@ -22,13 +22,15 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.allowed import allowed as _allowed
+from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
-from scoop.launchers import Ssh
+from scoop.launchers import Launcher, Ssh
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BadLimits,
+    BadProfile,
     BrokerLost,
     NoSuchPool,
     NoSuchWorker,
@@ -51,9 +53,14 @@ from scoop_jupyter.allowance import within_limits as _within_limits
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from scoop.launchers.batch import PBS, SGE, Slurm, Torque
+
 __version__ = "0.1.0"
 __all__ = [
+    "PBS",
+    "SGE",
     "BadLimits",
+    "BadProfile",
     "BrokerInfo",
     "BrokerLost",
     "NoSuchPool",
@@ -66,10 +73,12 @@ __all__ = [
     "Pool",
     "RemoteTraceback",
     "ScoopError",
+    "Slurm",
     "Ssh",
     "StartFailed",
     "TaskFailed",
     "TaskTimeout",
+    "Torque",
     "WorkerLost",
     "connect",
     "futures",
@@ -88,10 +97,11 @@ def start(
     n: int | None = None,
     name: str | None = None,
     *,
+    profile: str = "",
     tcp: bool = False,
     preload: Sequence[str] = (),
     memory_limit: int | str | None = None,
-    launcher: Ssh | None = None,
+    launcher: Launcher | str | None = None,
     engine: str = "scoop",
     address: Any = None,
 ) -> AnyPool:
@@ -101,11 +111,15 @@ def start(
         n: how many workers. By default one for each CPU that this process may use: affinity, cgroup quota,
             ``CPU_LIMIT`` and ``SLURM_CPUS_PER_TASK`` are honoured.
         name: by which `connect` finds it; by default one is made up.
+        profile: the name of a pool that a configuration file describes: its launcher, number of workers and so on.
+            What is said here comes before it.
         tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of the connection file.
         preload: modules to import once, before the workers are forked: they then start with them.
         memory_limit: what a worker may use for itself, in bytes or as text such as "500MB" or "2GiB". One that uses
             more is ended and replaced; the task that it was running is given up after some tries.
-        launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])``; by default on this host.
+        launcher: where the workers are, as ``scoop.Ssh(["nodea", "nodeb"])`` or ``scoop.Slurm(time="2h")``, or just
+            the name of a launcher; by default on this host. Workers in batch jobs come as their jobs begin: the pool
+            takes tasks at once, and `Pool.wait` waits for workers.
         engine: "scoop" for a pool of our own, "dask" for a Dask cluster (needs ``scoop-jupyter[dask]``). Of the
             options above Dask takes the number and the name.
         address: of the Dask cluster, such as "tcp://host:8786", or the cluster itself; by default one starts here.
@@ -119,14 +133,26 @@ def start(
         NotSupported: the engine has no such option.
         OverLimit: the configuration files of this machine allow less (see docs/jupyterhub.md).
         BadLimits: one of these files can't be used.
+        BadProfile: they have no such profile, or it makes no sense.
         StartFailed: its processes could not be started, or those on some host; the message says why.
     """
     if engine != "scoop":
-        if tcp or preload or launcher or memory_limit is not None:
+        if tcp or preload or launcher or profile or memory_limit is not None:
             raise NotSupported("A Dask cluster takes no such options: its workers are set up by whoever starts them.")
         return _start_dask(engine, n, name, address)
     if address is not None:
         raise ValueError("a pool of SCOOP's own has no address: `scoop.connect` takes its name")
+    if profile:
+        said = _profile(profile)
+        n = said.n if n is None else n
+        memory_limit = said.memory_limit if memory_limit is None else memory_limit
+        preload = [*said.preload, *preload]
+        launcher = launcher or said.make()
+    if isinstance(launcher, str):
+        # Here, as it is seldom needed: what reads entry points takes a fifth of the time of all other imports.
+        from scoop.launchers.names import make
+
+        launcher = make(launcher)
     n, recruiting = launcher.recruiting(n) if launcher else (n, None)
     n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
@@ -188,9 +214,14 @@ class BrokerInfo(NamedTuple):
 
 
 def __getattr__(name: str) -> Any:
-    """The original's constants, which say what this process is right now; most of them need a pool."""
+    """What is seldom needed; and the original's constants, which say what this process is right now.
+
+    Most of these need a pool.
+    """
     if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
+    if name in ("PBS", "SGE", "Slurm", "Torque"):
+        return getattr(import_module("scoop.launchers.batch"), name)
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None

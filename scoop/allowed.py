@@ -1,4 +1,4 @@
-"""What this user may start: a quick look whether anybody has written limits at all."""
+"""What the configuration files say of pools: a quick look whether anybody has written any at all."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scoop_jupyter.allowance import FILES, Allowance
+
+if TYPE_CHECKING:
+    from scoop_jupyter.pool_profiles import Profile
 
 
 def allowed() -> Allowance:
@@ -23,6 +27,18 @@ def allowed() -> Allowance:
     from scoop_jupyter.limits import read_limits
 
     return read_limits()
+
+
+def profile(name: str) -> Profile:
+    """The pool that they describe under this name.
+
+    Raises:
+        BadProfile: there is none, or it makes no sense.
+        BadLimits: one of the files can't be used.
+    """
+    from scoop_jupyter.pool_profiles import read_profile  # here, as above
+
+    return read_profile(name)
 
 
 def places() -> Iterator[Path]:

@@ -19,6 +19,7 @@ from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
 from scoop_core.forkserver import ForkServer, prepare
 from scoop_core.hosts import PYTHON, cpus
+from scoop_core.network import reach
 from scoop_core.threads import thread_limits
 
 #: A broker that has not answered by then can't be reached: as a rule it is behind a firewall.
@@ -37,9 +38,8 @@ def check(launch: Launch) -> None:
             "equal ones only"
         )
     address = launch.connection.remote
-    host, _, port = address.removeprefix("tcp://").rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS).close()
+        reach(address, REACH_SECONDS)
     except OSError as error:
         raise StartFailed(
             f"the broker can't be reached at {address} ({error}); --external-hostname gives another name or address "
@@ -49,17 +49,25 @@ def check(launch: Launch) -> None:
 
 def settle(launch: Launch) -> Launch:
     """The launch with folders of its own, in the pool's working directory, if there is such a one here."""
+    files.sweep()
     folder = files.new_folder()
     with suppress(OSError):
         os.chdir(launch.cwd)
     os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     connection = msgspec.structs.replace(launch.connection, folder=folder, shelf=files.new_shelf(folder))
+    for path in (connection.folder, connection.shelf):
+        files.hold(path)
     return msgspec.structs.replace(launch, connection=connection)
 
 
 def main(arguments: list[str]) -> int:
     """Be a part of the pool, as long as there is one; the exit status."""
-    line = Path(arguments[0]).read_bytes() if arguments else sys.stdin.buffer.readline()
+    if arguments:
+        file = Path(arguments[0])
+        line = file.read_bytes()
+        file.unlink()  # nobody else needs what is in there
+    else:
+        line = sys.stdin.buffer.readline()
     launch = msgspec.json.decode(line, type=Launch)
     try:
         check(launch)

@@ -24,6 +24,7 @@ from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import Peer
 from scoop_core.program import Program
 from scoop_core.task_tree import top
+from scoop_core.tunnel import Tunnel
 
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
@@ -44,16 +45,29 @@ def with_name(worker: str, text: str) -> str:
 
 
 def all_called(picture: dict[str, Any]) -> bool:
-    """Whether all hosts of a pool are there that it has sent for.
+    """Whether all hosts of a pool are there that it has sent for, and all its batch jobs at least in the queue.
 
     Raises:
         StartFailed: some can't be; the message says which, and why.
     """
     rows = [row for row in picture["pool"]["recruits"] if row["slots"]]
-    troubles = [f"No workers on {row['host']}: {row['trouble']}." for row in rows if row["trouble"]]
+    troubles = [f"No workers {_place(row)}: {row['trouble']}." for row in rows if row["trouble"]]
     if troubles:
         raise StartFailed(" ".join(troubles))
-    return all(row["state"] == "running" for row in rows)
+    return all(row["state"] == "running" or _is_queued(row) for row in rows)
+
+
+def on_their_way(picture: dict[str, Any]) -> int:
+    """How many workers come when the jobs of the pool begin that are in the queue."""
+    return sum(row["slots"] for row in picture["pool"]["recruits"] if _is_queued(row))
+
+
+def _place(recruit: dict[str, Any]) -> str:
+    return f"on {recruit['host']}" if recruit["host"] else "from batch jobs"
+
+
+def _is_queued(recruit: dict[str, Any]) -> bool:
+    return bool(recruit["job"]) and not recruit["host"] and recruit["state"] == "pending"
 
 
 class Client(Peer):
@@ -62,16 +76,19 @@ class Client(Peer):
     Args:
         connection: the pool.
         program: the script that workers import, if there is one.
+        way: to it, if it is on another host that ssh reaches; ends with this.
     """
 
-    def __init__(self, connection: Connection, program: Program | None = None) -> None:
+    def __init__(self, connection: Connection, program: Program | None = None, way: Tunnel | None = None) -> None:
         self.run = 0
         self.pool: AnyPool | None = None
         self._runs = itertools.count(1)
         self.sink: Sink = to_terminal
         self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
         self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
-        super().__init__(connection, f"r{os.urandom(4).hex()}-{os.getpid()}", program)
+        self._way = way
+        name = f"r{os.urandom(4).hex()}-{os.getpid()}"
+        super().__init__(connection, name, program, connected=way.socket if way else None)
 
     @property
     def pool_name(self) -> str:
@@ -90,9 +107,8 @@ class Client(Peer):
             self.close()
             place = self.connection.address or self.connection.remote
             reason = self.refused or f"no answer from {place} within {timeout:g} s"
-            raise StartFailed(
-                f"Can't connect to the pool {self.connection.name!r} on {socket.gethostname()}: {reason}."
-            )
+            host = self.connection.host or socket.gethostname()
+            raise StartFailed(f"Can't connect to the pool {self.connection.name!r} on {host}: {reason}.")
 
     # ---- runs --------------------------------------------------------------------------------------------------
 
@@ -325,3 +341,8 @@ class Client(Peer):
             self.owner.fetch()
             self.fail(BrokerLost(f"This process has left the pool {self.connection.name!r}."))
         self.link.close()
+        if self._way is not None:
+            self._way.close()
+
+    def _why_lost(self) -> str:
+        return super()._why_lost() if self._way is None else self._way.why_lost()

@@ -5,6 +5,8 @@ Each number says what it was chosen for; they are not meant to be tuned by users
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 #: A piece of work sent to a worker should last about this long, in seconds: to send it and its outcomes costs some
@@ -30,6 +32,8 @@ PARKED_SUSPICION = 0.25
 TURN_SECONDS = 0.004
 #: Seconds that the children of a pool get to end by themselves before they are killed.
 STOP_GRACE = 1.0
+#: Who cancels the pool's batch jobs when it ends gets so many seconds: batch systems can be slow.
+RECALL_SECONDS = 10.0
 #: A worker that somebody has stopped (SIGSTOP) holds up all who wait for its tasks: after so many seconds it is
 #: replaced.
 STOPPED_SECONDS = 2.0
@@ -76,6 +80,8 @@ class Connection(msgspec.Struct, frozen=True):
     cap: Cap | None = None  # of its number of workers
     host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
     remote: str = ""  # for peers of other hosts: TCP ("tcp://10.0.0.5:*" until it is bound); "" if there are none
+    shared: str = ""  # the pool's folder for its batch jobs, which all hosts see; 0700; "" if it has none
+    python: str = ""  # its version; functions travel between equal ones only
 
     @property
     def away(self) -> bool:
@@ -96,13 +102,15 @@ NO_REPORTS = Reports()
 
 
 class Recruiting(msgspec.Struct, frozen=True):
-    """How a pool gets workers on other hosts."""
+    """How a pool gets workers on other hosts: on named ones, or in batch jobs, which the batch system places."""
 
-    hosts: list[tuple[str, int]]  # each with its workers; "" is the host of the pool
-    ssh: tuple[str, ...] = ("ssh",)  # what starts agents there, and its own options
-    python: str = ""  # that agents run; by default the one of the pool
-    tunnel: bool = False  # they reach the broker through the connections that started them
-    external: str = ""  # the name, address or network interface by which they reach its host; by default as routed
+    launcher: str  # "module:name" of what makes the launcher from the pool's shared folder and the options
+    options: dict[str, Any]
+    listen: str  # the address of the pool's host at which its broker listens for them
+    hosts: list[tuple[str, int]] = []  # each with its workers; "" is the host of the pool
+    slots: int = 0  # workers of a batch job; 0 where hosts are named
+    seconds: float = 0.0  # how long an agent may be there; 0 for as long as the pool
+    folder: str = ""  # in this one the pool has its shared folder, if it needs one: all hosts see it
 
 
 class Launch(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@
     │   └── LaunchFailed     a batch system, or another way to other hosts, refused or did not answer
     ├── OverLimit            more was asked for than the configuration files allow (also a ValueError)
     ├── BadLimits            such a file can't be used (also a ValueError)
+    ├── BadProfile           a profile of these files can't be used, or there is none of that name (also a ValueError)
     ├── NoSuchPool           there is no pool of that name to connect to (also a LookupError)
     ├── NoSuchWorker         a pool has no worker of that name (also a LookupError)
     ├── BrokerLost           the pool is gone, and with it what was pending (also a BrokenExecutor)
@@ -49,6 +50,10 @@ class OverLimit(ScoopError, ValueError):
 
 class BadLimits(ScoopError, ValueError):
     """A configuration file can't be read, or says what makes no sense; the message names it."""
+
+
+class BadProfile(ScoopError, ValueError):
+    """There is no profile of this name, or what a configuration file says of it makes no sense."""
 
 
 class NoSuchPool(ScoopError, LookupError):

@@ -29,7 +29,7 @@ import msgspec
 from scoop_core import logs, processes
 from scoop_core.agent import Agent, End, Fork, Forked, Gone, Leave, decode_order, encode_order
 from scoop_core.broker import Broker
-from scoop_core.config import STOP_GRACE, STOPPED_SECONDS, Connection, Launch
+from scoop_core.config import RECALL_SECONDS, STOP_GRACE, STOPPED_SECONDS, Connection, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
@@ -40,6 +40,13 @@ from scoop_core.worker import Worker
 #: Seconds that workers get to end by themselves when the broker has; and when they have reports to write.
 WORKER_GRACE = 0.2
 REPORT_GRACE = 2.0
+
+#: By these a batch system says that a job will be ended: to its first process, or to all that it has.
+WARNINGS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def _ignore(*_: object) -> None:
+    """Unlike SIG_IGN, this is not passed on to programs that tasks start."""
 
 
 class ForkServer:
@@ -62,6 +69,7 @@ class ForkServer:
         signal.set_wakeup_fd(wakeup)
         self._orders, self._agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._vital: set[int] = set()  # broker, agent and recruiter
+        self._recruiter = 0
         self._workers: dict[int, tuple[int, mmap]] = {}  # by pid: number and board
         self._stopped: dict[int, float] = {}  # workers that somebody has stopped (SIGSTOP): until when they may be
         self._ending = False
@@ -83,7 +91,7 @@ class ForkServer:
         if not self._connection.away:
             print(msgspec.json.encode(self._connection).decode(), flush=True)
             return
-        for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        for signum in WARNINGS:
             signal.signal(signum, self._note_leave)
 
     def _note_leave(self, *_: object) -> None:
@@ -102,7 +110,8 @@ class ForkServer:
         self._launch = msgspec.structs.replace(self._launch, connection=self._connection)
         write_connection(self._connection)
         if self._launch.recruiting is not None:
-            self._vital.add(self._fork(self._be_recruiter))
+            self._recruiter = self._fork(self._be_recruiter)
+            self._vital.add(self._recruiter)
 
     def _be_broker(self, tell: int) -> None:
         def ready(connection: Connection) -> None:
@@ -161,8 +170,8 @@ class ForkServer:
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-                signal.signal(signum, signal.SIG_DFL)
+            for signum in WARNINGS if self._connection.away else ():
+                signal.signal(signum, _ignore)
             os.setpgid(0, 0)
             os.close(self._hold)
             os.close(self._signals)
@@ -260,13 +269,18 @@ class ForkServer:
 
     def _end(self) -> None:
         """End all children: a moment for those that are about to, then by force. Take away all files."""
-        remove_pool(self._connection)
+        remove_pool(self._connection)  # first of all the one by which it is found
         self._orders.close()
+        if self._recruiter in self._vital:
+            os.kill(self._recruiter, signal.SIGTERM)
         reports = self._launch.reports
         grace = REPORT_GRACE if reports.profile or reports.timeline else WORKER_GRACE
-        until = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
+        soon = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
+        until = soon + (RECALL_SECONDS if self._connection.shared else 0.0)
         while (self._vital or self._workers) and time.monotonic() < until:
             self._reap()
+            if self._recruiter not in self._vital:
+                until = min(until, soon)
             if not self._vital and self._workers:
                 until = min(until, time.monotonic() + grace)
             select.select([self._signals], [], [], 0.02)

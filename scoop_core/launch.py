@@ -15,12 +15,20 @@ from pathlib import Path
 import msgspec
 
 from scoop_core import files
-from scoop_core.config import NO_REPORTS, SECRETS, STOP_GRACE, Cap, Connection, Launch, Recruiting, Reports
+from scoop_core.config import (
+    NO_REPORTS,
+    RECALL_SECONDS,
+    SECRETS,
+    STOP_GRACE,
+    Cap,
+    Connection,
+    Launch,
+    Recruiting,
+    Reports,
+)
 from scoop_core.errors import StartFailed
 from scoop_core.hosts import PYTHON, cpus
-from scoop_core.launchers.shells import ssh_name
 from scoop_core.link import new_secrets
-from scoop_core.network import resolve, route_to
 from scoop_core.threads import thread_limits
 
 #: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
@@ -50,7 +58,7 @@ def launch(
         ValueError: the name is taken, or not fit for a file name.
         StartFailed: they could not be started.
     """
-    remote = f"tcp://{_listen_at(recruiting)}:*" if recruiting else "tcp://127.0.0.1:*" if tcp else ""
+    remote = f"tcp://{recruiting.listen}:*" if recruiting else "tcp://127.0.0.1:*" if tcp else ""
     identity = os.urandom(8).hex()
     name = name or f"pool-{identity[:6]}"
     letters = name.replace("-", "").replace("_", "").replace(".", "")
@@ -60,11 +68,12 @@ def launch(
         raise ValueError(f"there is a pool {name!r} already: connect to it, or take another name")
     folder = files.new_folder()
     shelf = files.new_shelf(folder)
+    shared = files.new_shared(recruiting.folder) if recruiting and recruiting.folder else ""
     keys, server_secret = new_secrets() if remote else (None, None)
     host = socket.gethostname()
     connection = Connection(
         identity, name, f"ipc://{folder}/broker", folder, shelf, os.getpid(), keys, cap, host,
-        remote,
+        remote, shared, PYTHON,
     )  # fmt: skip
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
@@ -111,16 +120,6 @@ def launch(
         ) from error
 
 
-def _listen_at(recruiting: Recruiting) -> str:
-    """Where the broker listens for peers of other hosts: that one address, and no other."""
-    if recruiting.tunnel:
-        return "127.0.0.1"
-    if recruiting.external:
-        return resolve(recruiting.external)
-    first = next(host for host, _ in recruiting.hosts if host)
-    return route_to(ssh_name(recruiting.ssh, first))
-
-
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """What of an environment the processes of a pool get.
 
@@ -131,7 +130,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def reap(process: subprocess.Popen[bytes]) -> None:
+def reap(process: subprocess.Popen[bytes], connection: Connection) -> None:
     """Wait for the end of a pool's first process, which was told to end or is about to be."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_GRACE)
@@ -140,7 +139,7 @@ def reap(process: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(OSError):
                 pipe.close()
     try:
-        process.wait(3 * STOP_GRACE)
+        process.wait(3 * STOP_GRACE + (RECALL_SECONDS if connection.shared else 0.0))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

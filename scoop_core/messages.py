@@ -452,10 +452,11 @@ class Retire(Header, tag="retire"):
 
 
 class Wanted(Header, tag="wanted"):
-    """To the recruiter: so many workers there should be; these agents are there, and will stay for a while."""
+    """To the recruiter: so many workers there should be; these agents are there, and these are about to leave."""
 
     n: int
     agents: tuple[str, ...]
+    leaving: tuple[str, ...] = ()
 
 
 class Rooms(Header, tag="rooms"):

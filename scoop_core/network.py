@@ -6,11 +6,14 @@ import socket
 import struct
 from contextlib import suppress
 from fcntl import ioctl
+from ipaddress import ip_address
 
 from scoop_core.errors import StartFailed
 
 #: Asks Linux for the address of a network interface.
 _SIOCGIFADDR = 0x8915
+#: An address that is nobody's (RFC 5737): the way to it is the one to all hosts that are not near.
+ANYWHERE = "192.0.2.1"
 
 
 def route_to(host: str) -> str:
@@ -26,6 +29,33 @@ def route_to(host: str) -> str:
             return str(probe.getsockname()[0])
     except OSError as error:
         raise StartFailed(f"There is no way from {socket.gethostname()} to {host!r}: {error}.") from None
+
+
+def outward() -> str:
+    """The address of this host for hosts that are not known yet: that of its name, or else of the way to anywhere.
+
+    Raises:
+        StartFailed: others can't reach it by any.
+    """
+    with suppress(StartFailed):
+        address = resolve(socket.gethostname())
+        if not ip_address(address).is_loopback:
+            return address
+    with suppress(StartFailed):
+        return route_to(ANYWHERE)
+    raise StartFailed(
+        f"{socket.gethostname()} has no address by which other hosts could reach it; --external-hostname names one"
+    )
+
+
+def reach(address: str, seconds: float) -> None:
+    """Look whether somebody listens at an address, as "tcp://10.0.0.5:4000".
+
+    Raises:
+        OSError: nobody does, or it did not turn out within so many seconds.
+    """
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), seconds).close()
 
 
 def own_names() -> set[str]:

@@ -156,7 +156,7 @@ def run_program(
         if origin.lost is None:
             origin.link.send(m.Stop())
         origin.link.close()
-        reap(process)
+        reap(process, connection)
 
 
 def _await_hosts(connection: Connection) -> None:

@@ -43,6 +43,7 @@ class Peer(Mapper):
         program: the script that workers import, if there is one.
         lifeline: a descriptor whose end means the end of the pool.
         shielded: see `Link`.
+        connected: see `Link`.
     """
 
     for_people = True
@@ -57,6 +58,7 @@ class Peer(Mapper):
         program: Program | None = None,
         lifeline: int | None = None,
         shielded: bool = True,
+        connected: socket.socket | None = None,
     ) -> None:
         self.connection = connection
         self.name = name
@@ -72,7 +74,7 @@ class Peer(Mapper):
         self._numbers = count(1)
         self.welcome = False
         self.refused: str | None = None
-        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline, shielded)
+        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline, shielded, connected)
 
     def _post(self, header: m.Header, frames: m.Frames) -> None:
         self.link.post(header, frames)
@@ -80,7 +82,7 @@ class Peer(Mapper):
     @property
     def address(self) -> str:
         """Of the broker."""
-        return self.connection.address
+        return self.connection.address or self.connection.remote
 
     @property
     def backend(self) -> str:
@@ -249,12 +251,7 @@ class Peer(Mapper):
 
     def _give_up(self) -> None:
         """All that is pending fails, as the broker is gone; what the pool has left behind goes."""
-        self.fail(
-            BrokerLost(
-                f"The pool {self.connection.name!r} is gone: its broker ended or was killed. "
-                "Start a new one, and submit again what was pending."
-            )
-        )
+        self.fail(BrokerLost(self._why_lost()))
         if self.connection.away:  # on another host, where nobody can tell whether the pool is gone
             return
         end = time.monotonic() + 0.2  # the system needs a moment to close all that a dead process had open
@@ -263,6 +260,18 @@ class Peer(Mapper):
                 return
             time.sleep(0.01)
         remove_pool(self.connection)  # perhaps nobody else is left who would
+
+    def _why_lost(self) -> str:
+        """What to tell people of the end of the connection."""
+        if self.connection.away:
+            return (
+                f"The connection to the pool {self.connection.name!r} at {self.connection.remote} is lost: the pool "
+                "has ended, or its host is silent. What was pending here is lost; if the pool goes on, connect again."
+            )
+        return (
+            f"The pool {self.connection.name!r} is gone: its broker ended or was killed. "
+            "Start a new one, and submit again what was pending."
+        )
 
     def fail(self, error: BaseException) -> None:
         """All that is pending, and whatever is asked from now on, fails with this."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
-from scoop_core.client import Client, all_called
+from scoop_core.attach import all_pools, attach, check, usable_elsewhere
+from scoop_core.client import Client, all_called, on_their_way
 from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
-from scoop_core.errors import BrokerLost, NoSuchPool, OverLimit, StartFailed
+from scoop_core.errors import BrokerLost, OverLimit, StartFailed
 from scoop_core.hosts import default_workers
 from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.memory import parse_size
@@ -45,11 +47,12 @@ class Pool:
     @property
     def owned(self) -> bool:
         """Whether this program started it, so that it ends with it."""
-        return self.client.connection.pid == os.getpid()
+        connection = self.client.connection
+        return connection.pid == os.getpid() and files.is_here(connection)
 
     @property
     def connection_file(self) -> Path:
-        """The file (mode 0600) by which other programs of the same user find it."""
+        """The file (mode 0600), on its host, by which other programs of the same user find it."""
         return files.connection_file(self.name)
 
     @property
@@ -67,8 +70,35 @@ class Pool:
         workers: list[dict[str, Any]] = self.client.picture()["workers"]
         return workers
 
+    @property
+    def agents(self) -> list[dict[str, Any]]:
+        """A row for each agent that a host or a batch job has, or should have.
+
+        Each row: the name of the agent, its host ("" for what the batch system chooses), the job's id, its state
+        ("pending", "running" or "over"), its slots for workers, and in what trouble it is.
+
+        Raises:
+            BrokerLost: the pool is gone.
+        """
+        rows: list[dict[str, Any]] = self.client.picture()["pool"]["recruits"]
+        return rows
+
+    def wait(self, n: int | None = None, timeout: float | None = None) -> None:
+        """Wait until workers are there, which batch jobs bring when they begin.
+
+        Args:
+            n: how many; None for all that are wanted.
+            timeout: in seconds; None for no limit.
+
+        Raises:
+            StartFailed: they don't come, because their jobs fail.
+            TimeoutError: they are not there yet.
+        """
+        self._await(n, timeout, queued=False)
+
     def scale(self, n: int, timeout: float = START_SECONDS) -> None:
-        """Have n workers; waits until they are there. Workers that go finish what they run, and lose nothing.
+        """Have n workers; waits until they are there, or their batch jobs in the queue. Workers that go finish what
+        they run, and lose nothing.
 
         Raises:
             ValueError: n is negative.
@@ -89,15 +119,22 @@ class Pool:
         self.client.link.send(m.Restart())
         self._await(None, timeout, without=before)
 
-    def _await(self, n: int | None, timeout: float, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-        """Wait until there are n workers (None: as many as wanted), all of them ready and none of those before."""
-        end = time.monotonic() + timeout
+    def _await(
+        self, n: int | None, timeout: float | None, without: Collection[str] = (), queued: bool = True
+    ) -> None:
+        """Wait until there are n workers (None: as many as wanted), all of them ready and none of those before.
+
+        Args:
+            queued: those of batch jobs that have not begun are there, too.
+        """
+        begun = time.monotonic()
         while True:
             picture = self.client.picture()
             wanted = picture["pool"]["wanted"] if n is None else n
             managed = [row for row in picture["workers"] if row["state"] not in ("starting", "stopped")]
-            old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"} & without
-            if len(managed) >= wanted and not old:
+            old = {row["name"] for row in picture["workers"] if row["state"] != "stopped"}.intersection(without)
+            there = len(managed) + (on_their_way(picture) if queued else 0)
+            if there >= wanted and not old:
                 return
             if picture["pool"]["stillborn"] > MAX_STILLBORN:
                 raise StartFailed(
@@ -105,9 +142,10 @@ class Pool:
                     "error stream tells why."
                 )
             all_called(picture)
-            if time.monotonic() > end:
-                raise TimeoutError(f"{len(managed)} of {wanted} workers are there after {timeout:g} s")
-            time.sleep(0.005)
+            waited = time.monotonic() - begun
+            if timeout is not None and waited > timeout:
+                raise TimeoutError(f"{there} of {wanted} workers are there after {timeout:g} s")
+            time.sleep(min(0.005 + 0.05 * waited, 0.5))
 
     def stop(self) -> None:
         """End the pool: what is pending fails with `BrokerLost`, and no process or file of it is left."""
@@ -118,11 +156,9 @@ class Pool:
             client.owner.fetch()
             client.link.send(m.Stop())
             client.fail(BrokerLost(f"The pool {self.name!r} was stopped."))
-        client.link.close()
-        if current.engine is client:
-            current.engine = None
+        self.close()
         if self._process is not None:
-            reap(self._process)
+            reap(self._process, client.connection)
         atexit.unregister(self.stop)
 
     def close(self) -> None:
@@ -174,6 +210,8 @@ def start(
     n = default_workers() if n is None else n
     check_size(n, cap)
     limit = 0 if memory_limit is None else parse_size(memory_limit)
+    if name and (others := usable_elsewhere(name)):
+        raise ValueError(f"there is a pool {name!r} on {others[0].host} already: connect to it, or take another name")
     connection, process = launch(
         n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
     )
@@ -204,37 +242,32 @@ def check_size(n: int, cap: Cap | None) -> None:
         raise OverLimit(f"{n} workers are too many for a pool: {cap.source} allows {cap.most}.")
 
 
-def connect(name: str | None = None) -> Pool:
+def connect(name: str | os.PathLike[str] | None = None, *, command: str = "ssh", python: str = "") -> Pool:
     """Use a pool that another program of yours started, and make it the current one.
 
     Args:
-        name: the pool's, or the path of a connection file; None: the only one that runs.
+        name: the pool's, the path of a connection file, or ``ssh://[user@]host[:port]/name`` for a pool of a host
+            that ssh reaches; None: the only one that runs on this host.
+        command: what leads there, with its own options, as ``"ssh -F file"``. Nobody is asked for a password.
+        python: the command that is Python there, with SCOOP; by default this one's path or, where there is none,
+            python3.
 
     Raises:
         NoSuchPool: there is none of this name; or none, or several, where no name is given.
-        StartFailed: it does not answer.
+        StartFailed: it can't be reached from here, does not answer, or runs another Python; the message says more.
     """
-    if name is not None and (os.sep in name or name.endswith(".json")):
-        connection = files.read_connection(Path(name))
-        if connection is None or not files.is_running(connection):
-            raise NoSuchPool(f"{name} is no connection file of a running pool.")
-    else:
-        running = files.running_pools()
-        known = ", ".join(repr(c.name) for c in running) or "none"
-        found = [c for c in running if name in (None, c.name)]
-        if not found:
-            raise NoSuchPool(f"No pool {'runs' if name is None else repr(name) + ' runs'} here (running: {known}).")
-        if len(found) > 1:
-            raise NoSuchPool(f"Several pools run here: say which one ({known}).")
-        connection = found[0]
-    client = Client(connection)
-    client.connect()
+    client = attach(None if name is None else os.fspath(name), shlex.split(command), python)
     pool = Pool(client)
-    client.picture()
+    try:
+        check(client.connection)
+        client.picture()
+    except BaseException:
+        client.close()
+        raise
     current.engine = client
     return pool
 
 
 def pools() -> list[str]:
-    """The names of your pools that run on this host."""
-    return [connection.name for connection in files.running_pools()]
+    """The names of your pools that run on this host, and of those on others that share the home and are in reach."""
+    return [connection.name for connection in all_pools()]

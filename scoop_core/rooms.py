@@ -89,8 +89,10 @@ class Rooms:
 
     def _tell_recruiter(self) -> None:
         if self.recruiter:
-            there = tuple(a.name for a in self.agents.values() if a.away and not a.leaving)
-            self._ledger.send(self.recruiter, m.Wanted(self.wanted, there))
+            away = [agent for agent in self.agents.values() if agent.away]
+            there = tuple(agent.name for agent in away if not agent.leaving)
+            leaving = tuple(agent.name for agent in away if agent.leaving)
+            self._ledger.send(self.recruiter, m.Wanted(self.wanted, there, leaving))
 
     # ---- how many ----------------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ import msgspec
 
 from scoop_core.messages import Segment
 
+#: Names another folder than /dev/shm, where that is too small.
+VARIABLE = "SCOOP_MEMORY"
 #: Smaller buffers travel: mapping a file costs about as much as copying this many bytes through a socket.
 THRESHOLD = 128 * 1024
 #: A shelf leaves this share of the file system to others (containers often have 64 MiB in all).
@@ -33,7 +35,7 @@ MAPPINGS = 256
 
 def shared_memory() -> Path | None:
     """A file system in memory, if there is one that can be written to."""
-    path = Path("/dev/shm")
+    path = Path(os.environ.get(VARIABLE) or "/dev/shm")
     return path if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None
 
 

@@ -10,8 +10,11 @@ from scoop_core.files import running_pools
 from scoop_core.hosts import WORKER_MEMORY, default_workers
 from scoop_core.memory import parse_size
 
-#: Configuration files that say so.
-FILES = ("scoop_config.py", "scoop_config.json")
+#: Configuration files that say so. The longer name is what Jupyter calls that of an extension of its server.
+FILES = (
+    *("scoop_config.py", "scoop_config.json", "scoop_config.toml"),
+    *("jupyter_scoop_config.py", "jupyter_scoop_config.json", "jupyter_scoop_config.toml"),
+)
 
 
 class Allowance(NamedTuple):

@@ -1,19 +1,16 @@
-"""The words of ``%scoop`` and ``%%scoop``: parsed, explained and completed."""
+"""The words of ``%scoop`` and ``%%scoop``: parsed and explained."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Collection
 from typing import NoReturn
 
-from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
 
 from scoop.arguments import positive
-from scoop_core.current import current
-from scoop_core.errors import BrokerLost
-from scoop_core.memory import parse_size
-from scoop_core.pool import pools
+from scoop_jupyter.start_options import add_start
 
 
 class _Parser(argparse.ArgumentParser):
@@ -21,6 +18,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}\n{self.format_usage()}")
+
+    @property
+    def words(self) -> dict[str, Collection[str]]:
+        """The options and commands that it knows, each with the words that may follow, as far as they are known."""
+        words: dict[str, Collection[str]] = {}
+        for action in self._actions:
+            choices = list(action.choices or ())
+            words |= {name: choices for name in action.option_strings if name != "-h"}
+            words |= {} if action.option_strings else dict.fromkeys(choices, ())
+        return words
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise _Helped(message or "")
@@ -40,38 +47,36 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _line_parser() -> _Parser:
+def line_parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of ``%scoop``, and those of its commands."""
     parser = _Parser(prog="%scoop", description="Manage this notebook's pool of workers.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    start = commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers.")
-    start.add_argument("-n", type=positive, help="how many (default: one for each CPU that the kernel may use)")
-    start.add_argument("--name", help="by which other notebooks connect to it (default: made up)")
-    start.add_argument(
-        "--host", nargs="+", default=[], metavar="HOST", help="by ssh; one that is named again gets another worker"
-    )
-    start.add_argument("--tunnel", action="store_true", help="other hosts reach this one through ssh")
-    start.add_argument("--external-hostname", default="", metavar="NAME", help="under which they reach this host")
-    start.add_argument("--ssh-executable", default="ssh", metavar="P", help="what starts workers there")
-    start.add_argument("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
-    start.add_argument("--engine", choices=["scoop", "dask"], default="scoop", help="what runs the tasks")
-    start.add_argument("--address", help="of a Dask cluster that runs, as tcp://host:8786 (default: one is started)")
+    add_start(commands.add_parser("start", help="start a pool of workers", description="Start a pool of workers."))
     commands.add_parser("stop", help="stop the pool", description="Stop the pool; what is pending is lost.")
     commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
     scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
     scale.add_argument("n", type=positive, metavar="N", help="how many")
     commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
     connect = commands.add_parser(
-        "connect", help="use a pool that runs already", description="Use a pool that another notebook started."
+        "connect",
+        help="use a pool that runs already",
+        description="Use a pool that another notebook started, here or on another host.",
     )
-    connect.add_argument("name", nargs="?", help="its name or connection file (default: the only one that runs)")
-    commands.add_parser("pools", help="list your pools", description="List your pools that run on this host.")
+    connect.add_argument(
+        "name",
+        nargs="?",
+        help="its name, its connection file, or ssh://[user@]host[:port]/name (default: the only one that runs here)",
+    )
+    connect.add_argument("--ssh-executable", default="ssh", metavar="P", help="what leads to other hosts")
+    connect.add_argument("--python", default="", metavar="P", help="the Python there that has SCOOP")
+    commands.add_parser(
+        "pools",
+        help="list your pools",
+        description="List your pools that run here, and those of other hosts in reach.",
+    )
+    commands.add_parser(
+        "profiles", help="list the profiles of pools", description="List the pools that configuration files describe."
+    )
     each = commands.add_parser(
         "each", help="run a statement on every worker", description="Run a statement on every worker."
     )
@@ -96,10 +101,11 @@ def _line_parser() -> _Parser:
     output.add_argument("cell", nargs="?", type=positive, metavar="N", help="its number (default: the last one)")
     commands.add_parser("panel", help="show the live panel of the pool", description="Show the pool's live panel.")
     commands.add_parser("help", help="this text", description="What %scoop can do.")
-    return parser
+    return parser, commands.choices
 
 
-def _cell_parser() -> _Parser:
+def cell_parser() -> _Parser:
+    """The parser of ``%%scoop``."""
     parser = _Parser(
         prog="%%scoop",
         description="Run the cell with a pool: `futures` and `shared` are in reach, a live panel is below. "
@@ -113,35 +119,6 @@ def _cell_parser() -> _Parser:
     return parser
 
 
-#: Words that can follow ``%scoop``, and the options of each.
-LINE = {
-    "start": [
-        "-n",
-        "--name",
-        "--host",
-        "--tunnel",
-        "--external-hostname",
-        "--ssh-executable",
-        "--memory-limit",
-        "--engine",
-        "--address",
-    ],
-    "stop": [],
-    "status": [],
-    "scale": [],
-    "restart": [],
-    "connect": [],
-    "pools": [],
-    "each": [],
-    "sync": ["on", "off"],
-    "debug": [],
-    "output": [],
-    "panel": [],
-    "help": [],
-}
-CELL = ["each", "-n", "--profile", "--quiet", "--timeout"]
-
-
 def parse_line(line: str) -> argparse.Namespace | None:
     """The command of a ``%scoop`` line; None if it was a call for help, which has been printed.
 
@@ -151,7 +128,7 @@ def parse_line(line: str) -> argparse.Namespace | None:
     if line.strip().startswith("each ") and "--help" not in line:
         # The statement is Python's, not a shell's: its quotes stay.
         return argparse.Namespace(command="each", statement=line.strip()[5:].strip())
-    parser = _line_parser()
+    parser, _ = line_parser()
     words = _split(line) or ["help"]
     try:
         options = parser.parse_args(words)
@@ -172,7 +149,7 @@ def parse_cell(line: str) -> argparse.Namespace | None:
         UsageError: an option makes no sense.
     """
     try:
-        return _cell_parser().parse_args(_split(line))
+        return cell_parser().parse_args(_split(line))
     except _Helped:
         return None
 
@@ -182,43 +159,3 @@ def _split(line: str) -> list[str]:
         return shlex.split(line)
     except ValueError as error:
         raise UsageError(f"%scoop: {error}") from None
-
-
-@context_matcher(identifier="scoop")
-def complete(context: CompletionContext) -> SimpleMatcherResult:
-    """Complete the words of a magic line (one of IPython's matchers; with it no other has a say there)."""
-    token = context.token
-    offers = _offers(context.text_until_cursor.removesuffix(token).split(), token)
-    return {
-        "completions": [SimpleCompletion(text=word) for word in offers if word.startswith(token)],
-        "suppress": True,
-    }
-
-
-def _offers(words: list[str], token: str) -> list[str]:
-    """What may follow these words."""
-    if words[:1] == ["%%scoop"]:
-        return [*CELL, "--help"]
-    if words[:1] != ["%scoop"]:
-        return []
-    if not words[1:]:
-        return [*LINE, "--help"]
-    if words[1] == "connect":
-        return [*pools(), "--help"]
-    if words[1] == "debug":
-        return [*_failures(), "--help"]
-    if words[1] == "each" and not token.startswith("-"):  # a statement: Python's completion has its turn
-        return []
-    return [*LINE.get(words[1], []), "--help"]
-
-
-def _failures() -> list[str]:
-    """The ids of failures that the pool remembers, the last one first."""
-    client = current.engine
-    if client is None or client.lost is not None:
-        return []
-    try:
-        groups = client.picture(timeout=1.0)["groups"]
-    except BrokerLost:
-        return []
-    return [failure["id"] for group in reversed(groups) for failure in reversed(group["failures"])]

@@ -8,7 +8,7 @@ import sys
 from IPython.core.interactiveshell import InteractiveShell
 
 from scoop_core.current import current
-from scoop_jupyter.commands import complete
+from scoop_jupyter.completion import complete
 from scoop_jupyter.magics import ScoopMagics
 from scoop_jupyter.notebook import Notebook
 

@@ -1,4 +1,4 @@
-"""How large pools may be, from Jupyter's configuration files `scoop_config.py` and `scoop_config.json`.
+"""How large pools may be, from Jupyter's configuration files for SCOOP (`configuration` reads them).
 
 A courtesy among people who share a machine: the processes that read it belong to the user, who can change them. What
 holds whatever a user does is up to the operating system (see docs/jupyterhub.md).
@@ -11,17 +11,13 @@ import pwd
 import warnings
 from collections.abc import Sequence
 
-from jupyter_core.paths import jupyter_config_path
 from traitlets import Dict, Integer, TraitType, Unicode
 from traitlets.config import Config, Configurable
-from traitlets.config.loader import JSONFileConfigLoader, PyFileConfigLoader
 
 from scoop_core.config import Cap
-from scoop_core.errors import BadLimits
 from scoop_core.memory import parse_size
-from scoop_jupyter.allowance import FILES, Allowance
-
-LOADERS = dict(zip(FILES, (PyFileConfigLoader, JSONFileConfigLoader), strict=True))
+from scoop_jupyter.allowance import Allowance
+from scoop_jupyter.configuration import bad, read_configuration
 
 
 class Size(TraitType[int | None, int | str | None]):
@@ -58,9 +54,7 @@ def read_limits(folders: Sequence[str] | None = None) -> Allowance:
     Raises:
         BadLimits: a file can't be read, or makes no sense.
     """
-    folders = jupyter_config_path() if folders is None else folders
-    paths = [os.path.join(folder, name) for folder in folders for name in LOADERS]
-    said = [(path, _read(path, _user())) for path in paths if os.path.isfile(path)]
+    said = [(path, _limits(path, config, _user())) for path, config in read_configuration(folders)]
     return Allowance(
         _strictest("max_workers", said),
         _strictest("max_pools", said),
@@ -74,18 +68,16 @@ def _strictest(name: str, said: Sequence[tuple[str, Limits]]) -> Cap | None:
     return min(caps, key=lambda cap: cap.most, default=None)
 
 
-def _read(path: str, user: str) -> Limits:
-    folder, name = os.path.split(path)
+def _limits(path: str, config: Config, user: str) -> Limits:
     try:
-        config: Config = LOADERS[name](name, path=folder).load_config()
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a word that is misspelt
             limits = Limits(config=config)
             if user in limits.users:
                 config.merge(Config(Limits=limits.users[user]))
                 limits = Limits(config=config)
-    except Exception as error:  # whatever the code in it raises
-        raise BadLimits(f"{path} can't be used: {type(error).__name__}: {error}") from error
+    except Exception as error:  # of whatever kind traitlets raises
+        raise bad(path, error) from error
     return limits
 
 

@@ -14,7 +14,9 @@ from IPython.display import display
 
 import scoop
 from scoop import futures, shared
+from scoop_core.attach import all_pools
 from scoop_core.errors import ScoopError
+from scoop_core.files import is_here
 from scoop_core.owner import Options
 from scoop_jupyter.cell import CellTimeout, cell_number, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
@@ -22,9 +24,11 @@ from scoop_jupyter.debug import debug
 from scoop_jupyter.each import execute_there
 from scoop_jupyter.live import LivePanel
 from scoop_jupyter.notebook import Notebook
+from scoop_jupyter.pool_profiles import entries, table
 from scoop_jupyter.profile import PoolProfiler
 from scoop_jupyter.progress import ProgressLine
-from scoop_jupyter.view import Snapshot, latest, render_text, summary
+from scoop_jupyter.start_options import preview, wish_of
+from scoop_jupyter.view import Snapshot, latest, render_text, summary, workforce
 
 
 @magics_class
@@ -66,19 +70,26 @@ class ScoopMagics(Magics):
     # ---- %scoop ------------------------------------------------------------------------------------------------
 
     def _start(self, options: Namespace) -> None:
+        wish = wish_of(options)
+        if options.dry_run:
+            print(preview(wish, options.name), end="")
+            return
         if self.notebook.client is not None and self.notebook.pool is not None:
             raise UsageError(
                 f"%scoop start: the pool {self.notebook.pool.name!r} runs already. "
                 "`%scoop scale N` changes its size, `%scoop stop` ends it."
             )
-        launcher = None
-        if options.host:
-            launcher = scoop.Ssh(options.host, options.tunnel, options.external_hostname, options.ssh_executable)
-        how = {"memory_limit": options.memory_limit, "engine": options.engine, "address": options.address}
-        pool = scoop.start(options.n, options.name, launcher=launcher, **how)
+        pool = scoop.start(
+            wish.n, options.name, preload=wish.preload, memory_limit=wish.memory_limit, launcher=wish.launcher,
+            engine=options.engine, address=options.address,
+        )  # fmt: skip
         self.notebook.use(pool)
-        count = len(pool.workers)
-        print(f"Pool {pool.name!r}: {count} worker{'s' * (count != 1)}")
+        print(f"Pool {pool.name!r}: {self._workers()}")
+
+    def _workers(self) -> str:
+        """How many there are, and how many are in the queue of a batch system."""
+        assert self.notebook.client is not None
+        return workforce(cast(Snapshot, self.notebook.client.picture()))
 
     def _stop(self, options: Namespace) -> None:
         if self.notebook.pool is None:
@@ -100,7 +111,7 @@ class ScoopMagics(Magics):
 
     def _scale(self, options: Namespace) -> None:
         self.notebook.ensure(options.n)
-        print(f"{options.n} worker{'s' * (options.n != 1)}")
+        print(self._workers())
 
     def _restart(self, options: Namespace) -> None:
         self.notebook.ensure()
@@ -109,17 +120,21 @@ class ScoopMagics(Magics):
         print(f"{len(self.notebook.pool.workers)} new workers")
 
     def _connect(self, options: Namespace) -> None:
-        self.notebook.use(scoop.connect(options.name))
+        self.notebook.use(scoop.connect(options.name, command=options.ssh_executable, python=options.python))
         assert self.notebook.pool is not None
-        print(f"Connected to pool {self.notebook.pool.name!r}: {len(self.notebook.pool.workers)} workers")
+        print(f"Connected to pool {self.notebook.pool.name!r}: {self._workers()}")
+
+    def _profiles(self, options: Namespace) -> None:
+        print(table(entries().values()))
 
     def _pools(self, options: Namespace) -> None:
         mine = self.notebook.pool.name if self.notebook.pool is not None else None
-        names = scoop.pools()
-        for name in names:
-            print(f"{name}{'  (in use here)' if name == mine else ''}")
-        if not names:
-            print("None of your pools runs on this host.")
+        found = all_pools()
+        for connection in found:
+            place = "" if is_here(connection) else f"  on {connection.host}"
+            print(f"{connection.name}{place}{'  (in use here)' if connection.name == mine else ''}")
+        if not found:
+            print("None of your pools runs here.")
 
     def _sync(self, options: Namespace) -> None:
         if options.switch is not None:

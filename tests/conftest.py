@@ -12,6 +12,7 @@ import pytest
 
 import scoop
 from scoop_core.current import current
+from scoop_core.store import VARIABLE, shared_memory
 from tests import leaks
 from tests.waiting import holds
 
@@ -21,7 +22,10 @@ PoolFactory = Callable[..., scoop.Pool]
 
 @pytest.fixture(scope="session", autouse=True)
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The runtime folder and the temporary folder of all pools of this session: the user's own stay untouched."""
+    """The runtime folder and the temporary folder of all pools of this session: the user's own stay untouched.
+
+    Their shared memory is the session's own as well, so that sessions side by side don't see each other's.
+    """
     tmp_path_factory.getbasetemp()  # stays where pytest keeps it
     with pytest.MonkeyPatch.context() as patch:
         # Short, because of the sockets in it.
@@ -29,6 +33,8 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "runtime").mkdir(mode=0o700)
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         patch.setenv("TMPDIR", str(folder))
+        memory = tempfile.mkdtemp(prefix="st-", dir=shared_memory())
+        patch.setenv(VARIABLE, memory)
         patch.delenv("XDG_RUNTIME_DIR", raising=False)
         patch.setattr(tempfile, "tempdir", None)
         patch.setenv(leaks.MARK, leaks.SESSION)
@@ -38,6 +44,7 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             leaks.check("the session", before)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(memory, ignore_errors=True)
 
 
 class SharedPool:
@@ -127,3 +134,12 @@ def nothing_left(request: pytest.FixtureRequest, session_folder: Path) -> Iterat
     leaks.check(
         "the test", before, lambda: shared.first_processes if shared else (), shared is None or shared.is_ours
     )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> str:
+    """A remote shell, as ssh is one, that leads to this host whatever it is told."""
+    path = tmp_path / "shell"
+    path.write_text('#!/bin/sh\nfor command; do :; done\necho welcome\nexec sh -c "$command"\n')
+    path.chmod(0o755)
+    return str(path)

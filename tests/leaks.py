@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from scoop_core.files import read_connection, runtime_folder
+from scoop_core.files import runtime_folder
+from scoop_core.store import VARIABLE
 from tests.waiting import holds
 
 MARK = "SCOOP_TEST_SESSION"
 SESSION = secrets.token_hex(8)
 _PROC = Path("/proc")
-_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -127,29 +127,8 @@ def _descriptors() -> list[str]:
 
 
 def _files() -> list[str]:
-    found = [*runtime_folder().glob("scoop-*"), *Path(tempfile.gettempdir()).glob("scoop-*")]
-    others = _shelves_of_others()
-    return [str(path) for path in (*found, *_MEMORY.glob("scoop-*")) if str(path) not in others]
-
-
-def _shelves_of_others() -> set[str]:
-    """Shared memory of pools that run on this machine, but not in this session."""
-    mark = f"{MARK}={SESSION}".encode()
-    shelves: set[str] = set()
-    for entry in os.listdir(_PROC) if any(_MEMORY.glob("scoop-*")) else ():
-        try:
-            if not entry.isdigit() or b"scoop_core.forkserver" not in (_PROC / entry / "cmdline").read_bytes():
-                continue
-            pairs = (_PROC / entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mark in pairs:
-            continue
-        folders = [pair.partition(b"=")[2].decode() for pair in pairs if pair.startswith(b"JUPYTER_RUNTIME_DIR=")]
-        for folder in folders or [str(Path.home() / ".local" / "share" / "jupyter" / "runtime")]:
-            connections = map(read_connection, Path(folder).glob("scoop-*.json"))
-            shelves.update(connection.shelf for connection in connections if connection)
-    return shelves
+    places = (runtime_folder(), Path(tempfile.gettempdir()), Path(os.environ[VARIABLE]))
+    return [str(path) for place in places for path in place.glob("scoop-*")]
 
 
 def check(who: str, before: Footprint, pools: Callable[[], Collection[int]] = tuple, inside: bool = True) -> None:

@@ -118,7 +118,8 @@ describe("a viewer", () => {
 });
 
 test("what is done to pools is asked of the server", async () => {
-  expect(await pools.start({ n: 2, name: null, launcher: "local", kernel: "scoop", folder: "" })).toBe("new");
+  const order = { n: 2, name: null, launcher: "local", profile: "", kernel: "scoop", folder: "" };
+  expect(await pools.start(order)).toBe("new");
   await pools.scale("a", 3);
   await pools.stop("a");
   await pools.cancel("a");

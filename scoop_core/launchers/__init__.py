@@ -19,12 +19,19 @@ class Order(msgspec.Struct, frozen=True):
 
     slots: int  # workers that it will run, on as many CPUs
     name: str  # of its job, for people
-    launch: str  # the path of the file with its launch data (mode 0600), which its host must see, too
+    launch: bytes  # a line of launch data, which nobody else may read
     host: str = ""  # where, if it is to be a certain one
 
 
 class Launcher(Protocol):
-    """One way to start agents."""
+    """One way to start agents.
+
+    What makes one, ``make(folder, **options)``, runs in the pool's recruiter process. The folder is for the
+    launcher's files, and ends with the pool; all hosts see it, and nobody else. "" where the launcher needs none.
+    """
+
+    #: The shortest and the longest time between two questions for `status`, in seconds.
+    pauses: tuple[float, float]
 
     def submit(self, order: Order) -> str:
         """Start one agent, at once or when it is its turn; the id of its job.
@@ -39,6 +46,9 @@ class Launcher(Protocol):
         Raises:
             LaunchFailed: nobody could tell.
         """
+
+    def why(self, id: str) -> str:
+        """Why a job that is over has ended, as far as somebody said so."""
 
     def cancel(self, ids: Collection[str]) -> None:
         """End these jobs, if they are not over.

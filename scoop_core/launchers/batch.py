@@ -16,10 +16,16 @@ from scoop_core.errors import LaunchFailed
 from scoop_core.launchers import JobState, Order
 from scoop_core.launchers.options import BatchOptions, fill, placeholders, safe_name
 
-#: What Python is to run in a job; the path of the launch data comes behind.
-AGENT = ("-m", "scoop_core.away")
 #: A batch system that does not answer within so many seconds is overloaded, or down.
 ANSWER_SECONDS = 30.0
+#: What Python is to run in a job; the path of the launch data comes behind.
+AGENT = ("-m", "scoop_core.away")
+#: A batch system is asked for its jobs so often, in seconds: soon after a job was submitted, and then less and less
+#: often, for it has other users as well.
+PAUSES = (1.0, 30.0)
+#: So much of what a job printed is looked at for why it ended: bytes, and lines.
+LAST_BYTES = 4096
+LAST_LINES = 5
 #: Folders of this host or of this login, which Slurm would have jobs look for on others.
 HERE_ONLY = ("TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -83,24 +89,27 @@ class Batch:
     Args:
         system: which one.
         options: what the jobs shall have.
-        logs: a folder for their output, which all hosts see.
+        folder: for their launch data and their output; all hosts see it.
         command: what Python is to run.
         environment: of the batch system's commands; by default that of this process. Slurm gives it to the jobs, too.
         seconds: how long a command may take.
     """
 
+    pauses = PAUSES
+
     def __init__(
         self,
         system: System,
         options: BatchOptions,
-        logs: Path,
+        folder: Path,
         command: Sequence[str] = AGENT,
         environment: Mapping[str, str] | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
         self._system = system
         self._options = options
-        self._logs = logs
+        self._folder = folder
+        self._names: dict[str, str] = {}  # of the files of each job
         self._command = command
         environment = os.environ if environment is None else environment
         self._environment = {name: value for name, value in environment.items() if self._passes(name)}
@@ -118,8 +127,9 @@ class Batch:
             LaunchFailed: there can be none.
         """
         options = self._options
-        command = [options.python or sys.executable, *self._command, order.launch]
-        log = str(self._logs / f"{safe_name(order.name)}.log")
+        file = self._folder / safe_name(order.name)
+        command = [options.python or sys.executable, *self._command, f"{file}.launch"]
+        log = f"{file}.log"
         try:
             if not options.template:
                 return self._system.script(order, options, command, log)
@@ -129,10 +139,20 @@ class Batch:
 
     def submit(self, order: Order) -> str:
         """Have the batch system start one agent; the id of the job."""
-        output = self._run(self._system.submit, self.show(order))
-        job = self._system.submitted(output)
-        if not job:
-            raise LaunchFailed(f"{self._system.submit[0]} did not say which job it is, but: {output.strip()!r}")
+        script = self.show(order)
+        name = safe_name(order.name)
+        file = self._folder / f"{name}.launch"
+        with open(file, "wb", opener=_private) as out:
+            out.write(order.launch)
+        try:
+            output = self._run(self._system.submit, script)
+            job = self._system.submitted(output)
+            if not job:
+                raise LaunchFailed(f"{self._system.submit[0]} did not say which job it is, but: {output.strip()!r}")
+        except BaseException:
+            file.unlink()
+            raise
+        self._names[job] = name
         return job
 
     def status(self, ids: Collection[str]) -> dict[str, JobState]:
@@ -146,10 +166,22 @@ class Batch:
             raise LaunchFailed(f"{self._system.name} was not understood ({error}): {output.strip()!r}") from None
         return {job: states.get(job, "over") for job in ids}
 
+    def why(self, id: str) -> str:
+        """The last that a job has printed."""
+        try:
+            text = (self._folder / f"{self._names.get(id, '')}.log").read_bytes()[-LAST_BYTES:]
+        except OSError:  # it printed nothing, or the batch system has not brought it yet
+            return ""
+        lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
+        return " ".join(lines[-LAST_LINES:])
+
     def cancel(self, ids: Collection[str]) -> None:
         """End these jobs, if they are not over."""
-        if ids:
-            self._run(self._system.cancel(ids), gone=self._system.gone)
+        if not ids:
+            return
+        self._run(self._system.cancel(ids), gone=self._system.gone)
+        for job in ids:
+            (self._folder / f"{self._names.get(job, '')}.launch").unlink(missing_ok=True)
 
     def _run(self, command: Sequence[str], input: str = "", gone: Sequence[str] = ()) -> str:
         """Run a command of the batch system; what it printed.
@@ -188,3 +220,8 @@ class Batch:
         if process.returncode and not any(word in said for word in gone):
             raise LaunchFailed(f"{command[0]} failed: {said or f'exit status {process.returncode}'}")
         return out
+
+
+def _private(path: str, flags: int) -> int:
+    """Opens a file that nobody else can read at any moment."""
+    return os.open(path, flags | os.O_EXCL, 0o600)

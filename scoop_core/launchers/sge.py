@@ -37,7 +37,8 @@ class SGE:
         Raises:
             ValueError: it has several slots, but there is no parallel environment for them; and see `log_path`.
         """
-        directives = ["-S /bin/sh", f"-N {safe_name(order.name)}", "-j y", f"-o {log_path(log)}", "-r n"]
+        # With -notify a job is told some time before it is killed.
+        directives = ["-S /bin/sh", f"-N {safe_name(order.name)}", "-j y", f"-o {log_path(log)}", "-r n", "-notify"]
         if options.parallel_environment:
             directives.append(f"-pe {shlex.quote(options.parallel_environment)} {order.slots}")
         elif order.slots > 1:

@@ -27,6 +27,11 @@ from scoop_core.plan import Hosts
 
 #: Nobody is there to be asked, and a terminal is not needed.
 OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5")
+_HERE = str(Path(__file__).resolve().parent.parent.parent)
+#: What Python is to run on other hosts, which need not have this package installed.
+AGENT = f"import sys; sys.path.insert(0, {_HERE!r}); from scoop_core.away import main; sys.exit(main([]))"
+#: How often to look at the remote shells, in seconds: they are children of this process.
+LOOK_SECONDS = 0.5
 #: Lines of the error stream that are kept.
 LINES = 10
 #: Seconds that a remote shell gets to end when its standard input has.
@@ -86,20 +91,20 @@ class Shells:
 
     Args:
         shell: the command, to which options, host and command line are added.
-        python: that agents run.
-        path: where it finds this package, if it is not installed there.
+        python: that agents run; by default the one of this process.
         tunnel: whether the broker is reached through the connection.
     """
 
-    def __init__(self, shell: Sequence[str], python: str, path: str, tunnel: bool = False) -> None:
+    pauses = (LOOK_SECONDS, LOOK_SECONDS)
+
+    def __init__(self, shell: Sequence[str], python: str = "", tunnel: bool = False) -> None:
         self._shell = [*shell, *OPTIONS]
         self._tunnel = tunnel
-        code = f"import sys; sys.path.insert(0, {path!r}); from scoop_core.away import main; sys.exit(main([]))"
-        self._command = shlex.join(["exec", python, "-P", "-c", code])
+        self._command = shlex.join(["exec", python or sys.executable, "-P", "-c", AGENT])
         self._remotes: dict[str, Remote] = {}
 
     def submit(self, order: Order) -> str:
-        data = Path(order.launch).read_bytes()
+        data = order.launch
         options: list[str] = []
         if self._tunnel:
             port = random.choice(PORTS)
@@ -124,6 +129,11 @@ class Shells:
             remote.close()
         for remote in remotes:
             remote.end()
+
+
+def make_shells(folder: str, shell: Sequence[str], python: str, tunnel: bool) -> Shells:
+    """A launcher for named hosts; it needs no folder."""
+    return Shells(shell, python, tunnel)
 
 
 def ssh_name(ssh: Sequence[str], host: str) -> str:

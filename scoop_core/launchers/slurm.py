@@ -16,6 +16,8 @@ _STATES: dict[str, JobState] = {
     ),
     **dict.fromkeys(("RUNNING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"), "running"),
 }
+#: So long before the end of a job its agent is told, in seconds.
+LEAVE_SECONDS = 120
 
 
 class Slurm:
@@ -42,6 +44,8 @@ class Slurm:
         if options.time:
             days, seconds = divmod(options.time, 86_400)
             directives.append(f"--time={days}-{clock(seconds)}")
+        else:  # as long as the partition allows, of which the agent knows nothing
+            directives.append(f"--signal=B:USR1@{LEAVE_SECONDS}")
         if options.memory:
             directives.append(f"--mem={-(-options.memory // 1024)}K")
         if options.queue:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import socket
 import threading
 import time
 from collections import deque
@@ -47,6 +48,7 @@ class Link:
             wants to be called again, or None.
         lifeline: a descriptor whose end means the same as the loss of the broker.
         shielded: hold back KeyboardInterrupt while a message is handled (see `Shield`).
+        connected: see `open_end`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Link:
         duty: Callable[[], float | None] | None = None,
         lifeline: int | None = None,
         shielded: bool = True,
+        connected: socket.socket | None = None,
     ) -> None:
         self.name = name
         self._handler = handler
@@ -65,7 +68,7 @@ class Link:
         self._duty = duty
         self._lifeline = lifeline
         self._shielded = shielded
-        self._end = end = open_end(connection, name)
+        self._end = end = open_end(connection, name, connected)
         self._inbox: deque[Raw] = deque()
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)
@@ -95,6 +98,7 @@ class Link:
         self._nudged = False  # the bell rings because of `nudge`
         self._closed = False
         self.alive = True
+        self._over = False  # it is not alive, and `lost` has been called
         self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
 
     def start(self) -> None:
@@ -176,7 +180,7 @@ class Link:
             if self._server == threading.get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
             while not until():
-                if not self.alive or self._closed or (end is not None and time.monotonic() >= end):
+                if self._over or self._closed or (end is not None and time.monotonic() >= end):
                     return until()
                 if not self._take(end, shield):
                     continue
@@ -341,7 +345,10 @@ class Link:
     def _give_up(self) -> None:
         if self.alive:
             self.alive = False
-            self._lost()
+            try:
+                self._lost()
+            finally:
+                self._over = True  # only now, or who waits in another thread would not see what became of it
 
     def close(self) -> None:
         """End; what was sent before still goes out."""

@@ -5,6 +5,8 @@ The latter is imported when it is used: that takes 0.1 s, a third of what it tak
 
 from __future__ import annotations
 
+import socket
+
 from scoop_core.config import Connection, Secrets
 from scoop_core.link.end import End
 from scoop_core.link.hub import Hub, StreamHub
@@ -34,14 +36,20 @@ def open_hub(connection: Connection, server_secret: str | None) -> Hub:
     return JointHub(path, connection.remote, secrets, server_secret)
 
 
-def open_end(connection: Connection, name: str) -> End:
+def open_end(connection: Connection, name: str, connected: socket.socket | None = None) -> End:
     """A peer's connection to the broker; it has ended already, if there is none.
+
+    Args:
+        connection: the pool.
+        name: of the peer in it.
+        connected: leads to the broker's Unix socket, wherever that is; by default one is opened as `connection` says.
 
     Raises:
         ValueError: a network address without keys.
     """
-    if connection.address:
-        stream = Stream.connect(connection.address.removeprefix(_LOCAL))
+    if connected is not None or connection.address:
+        path = connection.address.removeprefix(_LOCAL)
+        stream = Stream.connect(path) if connected is None else Stream(connected)
         stream.put(name.encode())
         return stream
     secrets = _keys(connection)

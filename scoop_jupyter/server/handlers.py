@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from jupyter_core.utils import ensure_async
@@ -15,6 +16,7 @@ from tornado import web
 from scoop_core import messages as m
 from scoop_core.errors import BadLimits, BrokerLost, NoSuchPool, NoSuchWorker, OverLimit, StartFailed
 from scoop_jupyter.limits import read_limits
+from scoop_jupyter.pool_profiles import entries
 from scoop_jupyter.server.origins import Origins
 from scoop_jupyter.server.pools import Pools
 from scoop_jupyter.server.visit import WorkerAction
@@ -22,8 +24,8 @@ from scoop_jupyter.server.visit import WorkerAction
 #: What may stand for a pool's name in an address.
 NAME = r"([\w.-]+)"
 
-#: By what means a pool can be started.
-LAUNCHERS = ["local"]
+#: By what means a pool can be started without options, where there is this command; for others there are profiles.
+LAUNCHERS = {"local": "", "slurm": "sbatch"}
 
 #: Errors that are no faults of the server, and what they are on the web.
 EXPECTED: dict[type[BaseException], HTTPStatus] = {
@@ -44,7 +46,8 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     n: int | None = None
     name: str | None = None
     memory_limit: str | None = None
-    launcher: Literal["local"] = "local"
+    launcher: str = ""  # by default that of the profile, or "local"
+    profile: str = ""
     kernel: str = ""  # kernelspec whose Python it runs; the server's own if left out
     folder: str = ""  # below the server's root
 
@@ -113,7 +116,10 @@ class PoolsHandler(Handler):
         wish = self.body(Start)
         if wish.n is not None and wish.n < 0:
             raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"a pool can't have {wish.n} workers")
-        order = {"n": wish.n, "name": wish.name, "memory_limit": wish.memory_limit}
+        order = {
+            "n": wish.n, "name": wish.name, "memory_limit": wish.memory_limit, "launcher": wish.launcher or None,
+            "profile": wish.profile,
+        }  # fmt: skip
         python, folder = await self.origins.python(wish.kernel), self.origins.folder(wish.folder)
         self.reply({"name": await self.pools.start(python, folder, order)}, HTTPStatus.CREATED)
 
@@ -187,14 +193,18 @@ class OptionsHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """How many workers it has if nobody says so, how many it may have, and by what means it can be started."""
+        """How many workers it has if nobody says so, how many it may have, and by what means it can be started.
+
+        Profiles are told as they stand in the files, also those that make no sense: who starts them is told why.
+        """
         allowed = read_limits()
         kernels = await ensure_async(self.kernel_spec_manager.get_all_specs())
         self.reply(
             {
                 "workers": allowed.fitting(allowed.memory.most if allowed.memory else None),
                 "most": allowed.workers.most if allowed.workers else None,
-                "launchers": LAUNCHERS,
+                "launchers": [name for name, command in LAUNCHERS.items() if not command or shutil.which(command)],
+                "profiles": {name: entry.sketch() for name, entry in entries().items()},
                 "kernels": {
                     name: found["spec"]["display_name"]
                     for name, found in kernels.items()

@@ -22,7 +22,7 @@ from scoop_jupyter.view.balance import (
 from scoop_jupyter.view.hints import hint
 from scoop_jupyter.view.html import render_html
 from scoop_jupyter.view.numbers import about, duration, number, percent, plural, ratio, size
-from scoop_jupyter.view.recruits import missing
+from scoop_jupyter.view.recruits import missing, workforce
 from scoop_jupyter.view.saved import RUN_MIME, SavedRun, coarse, saved
 from scoop_jupyter.view.snapshot import (
     FailureRow,
@@ -83,4 +83,5 @@ __all__ = [
     "summary",
     "total",
     "walk",
+    "workforce",
 ]

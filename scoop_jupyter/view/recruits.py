@@ -1,4 +1,4 @@
-"""Which of the hosts or batch jobs that a pool has sent for are not there, in words. Pure."""
+"""Which hosts or batch jobs of a pool are not there, in words, and how many workers are. Pure."""
 
 from scoop_jupyter.view.numbers import more, number, plural
 from scoop_jupyter.view.snapshot import Missing, RecruitRow, Snapshot
@@ -27,6 +27,24 @@ def missing(snapshot: Snapshot) -> Missing | None:
         if awaited:
             says += f"; awaited: {' '.join([', '.join(awaited[:_MOST]), *more(len(awaited) - _MOST, 'host')])}"
     return {"says": says, "troubles": troubles[:_MOST] + more(len(troubles) - _MOST, "host" if by_host else "job")}
+
+
+def workforce(snapshot: Snapshot) -> str:
+    """Return how many workers a pool has, and how many its batch jobs bring when they begin."""
+    there = sum(row["state"] not in ("starting", "lost", "stopped") for row in snapshot["workers"])
+    jobs = [
+        row["slots"]
+        for row in snapshot["pool"].get("recruits", [])
+        if row["slots"] and row["state"] == "pending" and not row["host"]
+    ]
+    # Of those that are not wanted any more some may still be there.
+    wanted = snapshot["pool"].get("wanted", there)
+    there, queued = min(there, wanted), min(sum(jobs), max(0, wanted - there))
+    if not queued:
+        return plural(there, "worker")
+    now = plural(there, "worker") if there else "no workers yet"
+    count = plural(len(jobs), "job") if queued == sum(jobs) else "jobs"
+    return f"{now}; {count} with {plural(queued, 'worker')} {'is' if count == '1 job' else 'are'} in the queue."
 
 
 def _name(row: RecruitRow) -> str:

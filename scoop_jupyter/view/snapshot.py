@@ -30,6 +30,7 @@ class PoolRow(TypedDict):
 
     name: str
     state: PoolState
+    wanted: NotRequired[int]  # workers that it should have
     recruits: NotRequired[list[RecruitRow]]
 
 

@@ -39,6 +39,14 @@ def nothing_left(cluster: Cluster) -> Iterator[None]:
     leaks.check("the test", before, lambda: cluster.first_processes)
 
 
+@pytest.fixture
+def shared_folder(cluster: Cluster, request: pytest.FixtureRequest) -> Path:
+    """A folder that all hosts see."""
+    folder = cluster.folder / "".join(c for c in request.node.name if c.isalnum())[:40]
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def all_slurm(cluster: Cluster) -> Iterator[slurm.Slurm]:
     if why := slurm.missing():

@@ -68,18 +68,19 @@ class GridEngine:
         cluster: on which hosts.
 
     Attributes:
-        environment: with which a process that runs outside finds the commands.
+        variables: with which a process on one of the hosts finds the commands.
+        environment: with which one outside does.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._folder = folder = cluster.folder / "sge"
-        self._variables = {"SGE_ROOT": str(folder), "SGE_CELL": "default", "SGE_ND": "true"}
+        self.variables = {"SGE_ROOT": str(folder), "SGE_CELL": "default", "SGE_ND": "true"}
         self._make_folder()
-        cluster.serve("head", ["sge_qmaster"], self._variables)
+        cluster.serve("head", ["sge_qmaster"], self.variables)
         eventually(lambda: self._ask("-sh", check=False), START_SECONDS, 0.1)
         self._configure()
-        self.environment = cluster.commands(folder / "commands", "head", ["qsub", "qstat", "qdel"], self._variables)
+        self.environment = cluster.commands(folder / "commands", "head", ["qsub", "qstat", "qdel"], self.variables)
         self.restore()
 
     def _make_folder(self) -> None:
@@ -114,13 +115,13 @@ class GridEngine:
         self._change("-sq", "-Aq", "queue", QUEUE)
 
     def _ask(self, *words: str, check: bool = True) -> str:
-        return self._cluster.run("head", ["qconf", *words], env=self._variables, check=check).stdout
+        return self._cluster.run("head", ["qconf", *words], env=self.variables, check=check).stdout
 
     def _tell(self, word: str, name: str, text: str) -> None:
         (self._folder / name).write_text(text)
         # The configuration that is changed is the one that the file has its name of, without a folder.
         command = ["qconf", word, name]
-        self._cluster.run("head", command, env=self._variables, cwd=self._folder)
+        self._cluster.run("head", command, env=self.variables, cwd=self._folder)
 
     def _change(self, show: str, change: str, name: str, values: dict[str, str]) -> None:
         """Have these values in the place of those that it has."""
@@ -134,11 +135,11 @@ class GridEngine:
         """Have all nodes up."""
         for host in NODES:
             if not self._cluster.serves(host, "sge_execd"):
-                self._cluster.serve(host, ["sge_execd"], self._variables)
+                self._cluster.serve(host, ["sge_execd"], self.variables)
         eventually(self._is_up, START_SECONDS, 0.1)
 
     def _is_up(self) -> bool:
         """Whether the queue is fine on all nodes: those that are not have letters behind their kind."""
         command = ["qstat", "-f"]
-        said = self._cluster.run("head", command, env=self._variables, check=False).stdout
+        said = self._cluster.run("head", command, env=self.variables, check=False).stdout
         return len(re.findall(r"^main\.q@.* lx-amd64 *$", said, re.MULTILINE)) == len(NODES)

@@ -45,7 +45,7 @@ class Jobs:
 
     def submit(self, line: str, slots: int = 1, name: str = "job", options: BatchOptions | None = None) -> str:
         """Submit a job; its id."""
-        self._ids.append(self.batch(line, options).submit(Order(slots=slots, name=name, launch="/launch data")))
+        self._ids.append(self.batch(line, options).submit(Order(slots=slots, name=name, launch=b"data")))
         return self._ids[-1]
 
     def state(self, job: str) -> JobState:

@@ -59,7 +59,8 @@ class Slurm:
         cluster: on which hosts.
 
     Attributes:
-        environment: with which a process that runs outside finds the commands.
+        variables: with which a process on one of the hosts finds the commands.
+        environment: with which one outside does.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -73,9 +74,9 @@ class Slurm:
         values = {"folder": folder, "nodes": ",".join(NODES), "cpus": CPUS}
         self.configuration = folder / "slurm.conf"
         self.configuration.write_text(CONFIGURATION.format(**values))
-        self._variables = {"SLURM_CONF": str(self.configuration)}
+        self.variables = {"SLURM_CONF": str(self.configuration)}
         names = [tool for tool in TOOLS if tool.startswith("s")]
-        self.environment = cluster.commands(folder / "bin", "head", names, self._variables)
+        self.environment = cluster.commands(folder / "bin", "head", names, self.variables)
         self._start("head", ["slurmctld", "-D", "-c"])
         self.restore()
 
@@ -85,7 +86,7 @@ class Slurm:
         key, seed = self._folder / "munge.key", self._cluster.folder / host / "munge.seed"
         options = [f"--key-file={key}", f"--seed-file={seed}", "--pid-file=/run/munge/pid", "--num-threads=2"]
         self._cluster.serve(host, ["munged", "--foreground", "--force", *options])
-        self._cluster.serve(host, daemon, self._variables)
+        self._cluster.serve(host, daemon, self.variables)
 
     def restore(self) -> None:
         """Have all nodes up and idle."""
@@ -95,9 +96,9 @@ class Slurm:
         eventually(self._is_idle, START_SECONDS, 0.1)
 
     def _is_idle(self) -> bool:
-        found = self._cluster.run("head", ["sinfo", "-h", "-t", "idle", "-o", "%D"], env=self._variables, check=False)
+        found = self._cluster.run("head", ["sinfo", "-h", "-t", "idle", "-o", "%D"], env=self.variables, check=False)
         return found.stdout.strip() == str(len(NODES))
 
     def close(self) -> None:
         """End all jobs; the rest ends with the hosts."""
-        self._cluster.run("head", ["scancel", "--user=root"], env=self._variables, check=False)
+        self._cluster.run("head", ["scancel", "--user=root"], env=self.variables, check=False)

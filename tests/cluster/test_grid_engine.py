@@ -36,7 +36,7 @@ def test_a_job_waits_for_its_turn_and_runs_to_its_end(jobs: Jobs) -> None:
     assert jobs.state(last) == "pending"
     jobs.batch().cancel(busy[:1])
     jobs.await_state(last, "running")
-    jobs.await_print(f"/launch data {SLOTS} 1 my-job-1\n", "my-job-1")
+    jobs.await_print(f"my-job-1.launch {SLOTS} 1 my-job-1\n", "my-job-1")
 
 
 def test_a_job_that_ends_by_itself_is_over(jobs: Jobs) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from scoop_core.config import SILENCE_SECONDS
+from tests.cluster import programs
 from tests.cluster.hosts import Cluster
 from tests.waiting import eventually
 
@@ -30,114 +30,15 @@ if __name__ == "__main__":
     print(scoop.SIZE, dict(sorted(Counter(host for host, _ in places).items())), *sys.argv[1:])
 """
 
-#: Sizes of what lies on the shelf of a host.
-SIZES = "stat -c %s /dev/shm/scoop-*/*"
-#: A program that starts a pool by itself, and does what it reads, line by line.
-ROOT = """
-import json, socket, sys, time
-from pathlib import Path
-import scoop
-from scoop import futures, shared
-
-def square(x):
-    Path(sys.argv[2]).touch()
-    time.sleep(0.01)
-    return x * x
-
-def leaf(x):
-    Path(sys.argv[2]).touch()
-    time.sleep(0.005)
-    return 1
-
-def tree(depth):
-    if not depth:
-        return leaf(0)
-    return sum(futures.map(tree, [depth - 1] * 3))
-
-def host(x):
-    time.sleep(0.01)
-    return socket.gethostname()
-
-def answer(value):
-    print(json.dumps(value), flush=True)
-
-options = json.loads(sys.argv[1])
-try:
-    pool = scoop.start(options.pop("n", None), launcher=scoop.Ssh(**options))
-except scoop.ScoopError as error:
-    answer([type(error).__name__, str(error)])
-    sys.exit()
-with pool:
-    answer("there")
-    for line in sys.stdin:
-        try:
-            answer(eval(line))
-        except Exception as error:
-            answer([type(error).__name__, str(error)])
-"""
+#: Sizes of what lies on the shelf of a host; some of it may go while it is looked at.
+SIZES = "stat -c %s /dev/shm/scoop-*/* 2>/dev/null; true"
 
 
-class Program:
+class Program(programs.Program):
     """A program on head that has started a pool; a context manager."""
 
-    def __init__(self, cluster: Cluster, folder: Path, **options: Any) -> None:
-        file = folder / "root.py"
-        file.write_text(ROOT)
-        self._begun = folder / "begun"
-        pipe = subprocess.PIPE
-        self.process = cluster.popen(
-            "head",
-            [sys.executable, file, json.dumps(options), self._begun],
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            text=True,
-        )
-        self.first = self.read()
-
-    def read(self) -> Any:
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else self.process.stderr.read()
-
-    def ask(self, expression: str) -> Any:
-        self._say(expression)
-        return self.read()
-
-    def begin(self, expression: str) -> None:
-        """Ask, and wait until tasks run."""
-        self._begun.unlink(missing_ok=True)
-        self._say(expression)
-        eventually(self._begun.exists, 20)
-
-    def _say(self, expression: str) -> None:
-        self.process.stdin.write(expression + "\n")
-        self.process.stdin.flush()
-
-    def hosts(self) -> dict[str, int]:
-        """How many workers each host has."""
-        rows = self.ask("[w['host'] for w in pool.workers if w['state'] in ('idle', 'busy')]")
-        return {host: rows.count(host) for host in sorted(set(rows))}
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdout.close()
-            self.process.stderr.close()
-
-
-@pytest.fixture
-def shared_folder(cluster: Cluster, request: pytest.FixtureRequest) -> Path:
-    """A folder that all hosts see."""
-    folder = cluster.folder / "".join(c for c in request.node.name if c.isalnum())[:40]
-    folder.mkdir(exist_ok=True)
-    return folder
+    def __init__(self, cluster: Cluster, folder: Path, n: int | None = None, **options: Any) -> None:
+        super().__init__(cluster, folder, f"scoop.start({n}, launcher=scoop.Ssh(**{options!r}))")
 
 
 def scoop(cluster: Cluster, folder: Path, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,6 +45,31 @@ c.Spawner.cpu_limit = 1
 c.Spawner.start_timeout = c.Spawner.http_timeout = {seconds}
 c.Spawner.args += ["--ScoopExtension.activity_seconds=0.5"]
 """
+
+
+def missing() -> str:
+    """What it takes for a hub and is not here; empty if nothing."""
+    if os.getuid() != 0:
+        return "Unix users and a hub that serves them need root"
+    return "" if INSTALLED.exists() else "there is no JupyterHub: make jupyterhub"
+
+
+def install(folder: Path) -> None:
+    """Have the wheel of this checkout in the environment of the hub.
+
+    Args:
+        folder: empty; for the wheel.
+    """
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=PROJECT,
+        env={**os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"},  # the front end is there
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    uv = Path(sys.executable).with_name("uv")
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--reinstall", "--compile-bytecode"]
+    subprocess.run([*command, "--python", INSTALLED / "venv/bin/python", *folder.glob("*.whl")], check=True)
 
 
 def is_proxy(process: psutil.Process) -> bool:

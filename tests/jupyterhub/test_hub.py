@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -16,13 +14,22 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.jupyterhub.hub import INSTALLED, PROJECT, CellFailed, Hub, Kernel, User, log_in, processes_of, unix_user
+from tests.jupyterhub.hub import (
+    PROJECT,
+    CellFailed,
+    Hub,
+    Kernel,
+    User,
+    install,
+    log_in,
+    missing,
+    processes_of,
+    unix_user,
+)
 from tests.waiting import eventually
 
-if os.getuid() != 0:
-    pytest.skip("Unix users and a hub that serves them need root", allow_module_level=True)
-if not INSTALLED.exists():
-    pytest.skip("there is no JupyterHub: make jupyterhub", allow_module_level=True)
+if missing():
+    pytest.skip(missing(), allow_module_level=True)
 
 
 # One that is killed for its time would leave its users behind.
@@ -32,17 +39,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The wheel of this checkout, in the environment of the hub."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=PROJECT,
-        env={**os.environ, "HATCH_JUPYTER_BUILDER_SKIP_NPM": "1"},  # the front end is there
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    uv = Path(sys.executable).with_name("uv")
-    command = [uv, "pip", "install", "--quiet", "--no-deps", "--reinstall", "--compile-bytecode"]
-    subprocess.run([*command, "--python", INSTALLED / "venv/bin/python", *folder.glob("*.whl")], check=True)
+    install(tmp_path_factory.mktemp("wheel"))
 
 
 @dataclass

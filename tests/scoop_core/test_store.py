@@ -202,3 +202,10 @@ def test_a_whole_shelf_is_taken_away(shelf: Shelf, tmp_path: Path) -> None:
 def test_there_is_shared_memory_where_it_can_be_written_to() -> None:
     memory = shared_memory()
     assert memory is None or os.access(memory, os.W_OK)
+
+
+def test_shared_memory_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCOOP_MEMORY", str(tmp_path))
+    assert shared_memory() == tmp_path
+    monkeypatch.setenv("SCOOP_MEMORY", str(tmp_path / "none"))
+    assert shared_memory() is None

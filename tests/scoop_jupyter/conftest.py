@@ -11,6 +11,8 @@ from jupyter_core.utils import ensure_event_loop
 
 from tests.scoop_jupyter.kernel import PROCESSES, Kernel
 
+#: Writes a configuration file into one of two folders, of which the first is the user's own; its path.
+Writer = Callable[..., str]
 WORKERS = 2
 AT_REST = f"""
 import time
@@ -70,3 +72,29 @@ def new_kernel(event_loop_of_client: None, tmp_path: Path) -> Iterator[Callable[
     yield start
     for kernel in kernels:
         kernel.close()
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The user's own folder, and the system's; Jupyter looks there for its configuration, and nowhere else."""
+    found = [tmp_path / "own", tmp_path / "system"]
+    for folder in found:
+        folder.mkdir()
+    monkeypatch.setattr("scoop_jupyter.configuration.jupyter_config_path", lambda: list(map(str, found)))
+    monkeypatch.setattr("scoop.allowed.places", lambda: found)
+    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
+    # Pools of other tests, such as that of a kernel which several use, count for others.
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+    return list(map(str, found))
+
+
+@pytest.fixture
+def write(folders: list[str]) -> Writer:
+    def write(text: str, folder: int = 1, name: str = "scoop_config.py") -> str:
+        path = Path(folders[folder]) / name
+        path.write_text(text)
+        return str(path)
+
+    return write

@@ -20,37 +20,10 @@ from scoop_core.hosts import default_workers
 from scoop_jupyter.allowance import Allowance, within_limits
 from scoop_jupyter.limits import read_limits
 from tests.conftest import PoolFactory
+from tests.scoop_jupyter.conftest import Writer
 from tests.scoop_jupyter.kernel import Kernel
 
-#: Writes a configuration file into one of two folders, of which the first is the user's own; its path.
-Writer = Callable[..., str]
 NOTHING = Allowance(None, None, None, None)
-
-
-@pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The user's own folder, and the system's; Jupyter looks there for its configuration, and nowhere else."""
-    found = [tmp_path / "own", tmp_path / "system"]
-    for folder in found:
-        folder.mkdir()
-    monkeypatch.setattr("scoop_jupyter.limits.jupyter_config_path", lambda: list(map(str, found)))
-    monkeypatch.setattr("scoop.allowed.places", lambda: found)
-    monkeypatch.setenv("JUPYTERHUB_USER", "ada")
-    # Pools of other tests, such as that of a kernel which several use, count for others.
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
-    return list(map(str, found))
-
-
-@pytest.fixture
-def write(folders: list[str]) -> Writer:
-    def write(text: str, folder: int = 1, name: str = "scoop_config.py") -> str:
-        path = Path(folders[folder]) / name
-        path.write_text(text)
-        return str(path)
-
-    return write
 
 
 def test_without_a_file_there_is_no_limit(folders: list[str]) -> None:
@@ -67,6 +40,34 @@ def test_what_a_file_may_say(write: Writer) -> None:
     Path(file).unlink()
     file = write(json.dumps({"Limits": {"max_workers": 3, "max_memory": 1000}}), name="scoop_config.json")
     assert read_limits() == (Cap(3, file), None, Cap(1000, file), None)
+
+
+def test_toml_says_the_same_and_each_file_may_have_the_longer_name(write: Writer) -> None:
+    file = write("[Limits]\nmax_workers = 5\n[Limits.users.ada]\nmax_pools = 3", name="scoop_config.toml")
+    assert read_limits() == (Cap(5, file), Cap(3, file), None, None)
+    longer = write("c.Limits.max_workers = 4\nc.ScoopExtension.activity_seconds = 9", name="jupyter_scoop_config.py")
+    assert read_limits().workers == Cap(4, longer)
+    write('{"Limits": {"max_workers": 3}}', name="jupyter_scoop_config.json")
+    write("[Limits]\nmax_workers = 2", name="jupyter_scoop_config.toml")
+    assert read_limits().workers.most == 2
+    with pytest.raises(OverLimit, match=r"jupyter_scoop_config.toml allows 2\.$"):
+        scoop.start(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[limits]\nmax_workers = 2", "ValueError: there is no section 'limits': did you mean 'Limits'?"),
+        ("[Profile.gpu]\nn = 2", "ValueError: there is no section 'Profile': did you mean 'Profiles'?"),
+        ("Limits = 2", "ValueError: 'Limits' is no section, but 2"),
+        ("[Limits]\nmax_worker = 2", "UserWarning: Config option `max_worker` not recognized"),
+        ("[Limits", "TOMLDecodeError"),
+    ],
+)
+def test_toml_that_makes_no_sense_is_named(write: Writer, text: str, complaint: str) -> None:
+    file = write(text, name="scoop_config.toml")
+    with pytest.raises(BadLimits, match=f"^{re.escape(f'{file} can')}'t be used: {re.escape(complaint)}"):
+        read_limits()
 
 
 def test_jupyter_looks_nowhere_else_than_we_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
 COMMANDS = [
-    "start", "stop", "status", "scale", "restart", "connect", "pools",
+    "start", "stop", "status", "scale", "restart", "connect", "profiles", "pools",
     "each", "sync", "debug", "output", "panel", "help",
 ]  # fmt: skip
 
@@ -226,7 +226,13 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop st", {"start", "stop", "status"}),
         ("%scoop start --n", {"--name"}),
         ("%scoop start --e", {"--engine", "--external-hostname"}),
+        ("%scoop start --launcher s", {"sge", "slurm", "ssh"}),
+        ("%scoop start --engine ", {"scoop", "dask"}),
+        ("%scoop start --per-job 2 --par", {"--parallel-environment"}),
+        ("%scoop bogus ", {"--help"}),
         ("%scoop scale --", {"--help"}),
+        ("%scoop connect --", {"--ssh-executable", "--python", "--help"}),
+        ("%scoop connect ssh", {"ssh://"}),
         ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -120,6 +121,9 @@ def test_a_pool_is_started_changed_and_ended(served: Served) -> None:
         ({"folder": "../.."}, 400, "no folder '../..'"),
         ({"name": "a/b"}, 409, "can't name a pool"),
         ({"memory_limit": "much"}, 409, "much"),
+        ({"launcher": "lsf"}, 409, "there is no launcher 'lsf': it is local"),
+        ({"launcher": "ssh"}, 409, "the launcher 'ssh' needs the option 'hosts'"),
+        ({"profile": "gpu"}, 409, "there is no profile 'gpu': the configuration files have none"),
     ],
 )
 def test_a_pool_that_can_not_be(served: Served, body: dict[str, object], status: int, message: str) -> None:
@@ -144,7 +148,9 @@ def test_a_pool_that_is_not_there(served: Served, method: str, path: str, body: 
 
 def test_what_a_new_pool_may_be(served: Served) -> None:
     status, options = served.ask("GET", "scoop/options")
-    assert status == 200 and options["workers"] >= 1 and options["launchers"] == ["local"]
+    assert status == 200 and options["workers"] >= 1
+    assert options["launchers"] == ["local", *(["slurm"] if shutil.which("sbatch") else [])]
+    assert options["profiles"] == {}
     assert options["kernels"]["scoop"] == "Python 3 (scoop)"
 
 

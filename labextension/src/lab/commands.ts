@@ -6,7 +6,7 @@ import type { INotebookTracker } from "@jupyterlab/notebook";
 import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 
 import { askForPool, askForSize, complain, confirm } from "./dialogs";
-import type { Defaults } from "./dialogs";
+import type { Defaults } from "./places";
 import { connecting, hasMagics, meant, runBelow } from "./notebooks";
 import type { Kind } from "./tab";
 import type { IPools, PoolRow } from "./tokens";

@@ -4,16 +4,9 @@ import { Dialog, showDialog, showErrorMessage } from "@jupyterlab/apputils";
 import { Widget } from "@lumino/widgets";
 
 import { make } from "../drawing/dom";
+import { meantOf, placesOf } from "./places";
+import type { Defaults, Place } from "./places";
 import type { Choices, Order, PoolRow } from "./tokens";
-
-/** What the settings say about new pools. */
-export interface Defaults {
-  /** How many workers; null leaves it to the server. */
-  workers: number | null;
-  launcher: string;
-}
-
-const LAUNCHERS: Readonly<Record<string, string>> = { local: "on this machine" };
 
 let numbers = 0; // of fields: a label needs the id of its own
 
@@ -29,8 +22,18 @@ function choice(options: Record<string, string>, chosen: string): HTMLSelectElem
   return node;
 }
 
-function workerCount(value: number, most: number | null): HTMLInputElement {
-  const node = make("input", "jp-mod-styled", { type: "number", min: 0, step: 1, value, required: true });
+/** The values are their indices. */
+function placeChoice(places: readonly Place[], chosen: number): HTMLSelectElement {
+  const node = choice(Object.fromEntries(places.map(({ label }, index) => [index, label])), String(chosen));
+  const profiles = [...node.options].filter((_, index) => places[index]!.profile);
+  if (profiles.length) node.append(make("optgroup", "", { label: "as in the profile" }, profiles));
+  node.selectedIndex = chosen;
+  return node;
+}
+
+function workerCount(value: number | null, most: number | null): HTMLInputElement {
+  const facts = { type: "number", min: 0, step: 1, value: value ?? "", placeholder: "as it suits" };
+  const node = make("input", "jp-mod-styled", facts);
   if (most !== null) node.max = String(most);
   return node;
 }
@@ -46,22 +49,25 @@ class StartForm extends Widget implements Dialog.IBodyWidget<Order> {
     type: "text", placeholder: "made up", pattern: "[A-Za-z0-9_\\-][A-Za-z0-9_.\\-]*", maxlength: 100,
   });
 
-  private readonly _launcher: HTMLSelectElement;
+  private readonly _places: Place[];
+  private readonly _place: HTMLSelectElement;
   private readonly _kernel: HTMLSelectElement;
 
   constructor(choices: Choices, defaults: Defaults, kernel: string, private readonly _folder: string) {
     super();
     this.addClass("scoop-form");
-    this._workers = workerCount(defaults.workers ?? choices.workers, choices.most);
+    this._places = placesOf(choices, defaults);
+    this._place = placeChoice(this._places, meantOf(this._places, defaults));
+    this._workers = workerCount(this._chosen.workers, choices.most);
+    this._place.onchange = () => {
+      this._workers.value = String(this._chosen.workers ?? "");
+    };
     const [first = ""] = Object.keys(choices.kernels);
     this._kernel = choice(choices.kernels, kernel in choices.kernels ? kernel : first);
-    this._launcher = choice(
-      Object.fromEntries(choices.launchers.map((name) => [name, LAUNCHERS[name] ?? name])), defaults.launcher,
-    );
     this.node.append(
+      field("Where", this._place),
       field("Workers", this._workers),
       field("Name", this._name),
-      field("Where", this._launcher),
       field("Python of", this._kernel),
       make("p", "scoop-muted", {}, [
         `Its tasks import modules from ${this._folder ? `the folder ${this._folder}` : "the top folder"}. `,
@@ -70,11 +76,17 @@ class StartForm extends Widget implements Dialog.IBodyWidget<Order> {
     );
   }
 
+  private get _chosen(): Place {
+    return this._places[Number(this._place.value)]!;
+  }
+
   getValue(): Order {
+    const { launcher, profile } = this._chosen;
     return {
       n: counted(this._workers),
       name: this._name.value.trim() || null,
-      launcher: this._launcher.value || "local",
+      launcher,
+      profile,
       kernel: this._kernel.value,
       folder: this._folder,
     };
@@ -88,6 +100,7 @@ class ScaleForm extends Widget implements Dialog.IBodyWidget<number | null> {
     super();
     this.addClass("scoop-form");
     this._workers = workerCount(row.wanted, null);
+    this._workers.required = true;
     this.node.append(
       field("Workers", this._workers),
       make("p", "scoop-muted", {}, ["Workers that go finish what they run, and nothing is lost."]),

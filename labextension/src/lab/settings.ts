@@ -2,7 +2,7 @@
 
 import type { ISettingRegistry } from "@jupyterlab/settingregistry";
 
-import type { Defaults } from "./dialogs";
+import type { Defaults } from "./places";
 
 export class Settings {
   private _settings: ISettingRegistry.ISettings | null = null;

@@ -37,7 +37,9 @@ export interface PoolRow {
 export interface Order {
   n: number | null;
   name: string | null;
+  /** One of these two; the other one is empty. */
   launcher: string;
+  profile: string;
   kernel: string;
   folder: string;
 }
@@ -49,6 +51,8 @@ export interface Choices {
   /** How many it may have; null: any number. */
   most: number | null;
   launchers: string[];
+  /** Pools that configuration files describe; null: nobody knows. */
+  profiles: Record<string, { launcher: string | null; workers: number | null }>;
   /** Kernels whose Python it may run: their names, and how they are shown. */
   kernels: Record<string, string>;
 }

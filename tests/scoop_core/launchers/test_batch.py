@@ -85,11 +85,12 @@ def batch(commands: Commands, tmp_path: Path) -> Batch:
     return Batch(PBS(), options, tmp_path, ["agent"], commands.environment, seconds=20.0)
 
 
-ORDER = Order(slots=2, name="mine", launch="/launch data")
+ORDER = Order(slots=2, name="mine", launch=b"data")
+OTHER = Order(slots=2, name="the other", launch=b"data")
 
 
 def test_from_pending_to_over(batch: Batch, commands: Commands) -> None:
-    first, second = batch.submit(ORDER), batch.submit(ORDER)
+    first, second = batch.submit(ORDER), batch.submit(OTHER)
     assert batch.status([first, second]) == {first: "pending", second: "pending"}
     commands.have(first, "R")
     assert batch.status([first, second]) == {first: "running", second: "pending"}
@@ -104,7 +105,7 @@ def test_what_is_submitted_is_what_was_shown_and_runs(batch: Batch, commands: Co
     assert commands.script(batch.submit(ORDER)) == script
     assert f"#PBS -o {tmp_path}/mine.log" in script
     done = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=True)
-    assert done.stdout == "agent /launch data\n"
+    assert done.stdout == f"agent {tmp_path}/mine.launch\n"
 
 
 def test_jobs_are_cancelled_and_those_that_are_over_do_not_matter(batch: Batch, commands: Commands) -> None:
@@ -116,9 +117,25 @@ def test_jobs_are_cancelled_and_those_that_are_over_do_not_matter(batch: Batch, 
     batch.cancel([])
 
 
+def test_launch_data_is_for_the_owner_only_and_goes_with_its_job(batch: Batch, tmp_path: Path) -> None:
+    file = tmp_path / "mine.launch"
+    job = batch.submit(ORDER)
+    assert file.read_bytes() == b"data"
+    assert file.stat().st_mode & 0o777 == 0o600
+    batch.cancel([job])
+    assert not file.exists()
+
+
+def test_why_a_job_has_ended_is_the_last_that_it_printed(batch: Batch, tmp_path: Path) -> None:
+    job = batch.submit(ORDER)
+    assert batch.why(job) == "" == batch.why("99.server")
+    (tmp_path / "mine.log").write_text("".join(f"line {i}\n\n" for i in range(1000)))
+    assert batch.why(job) == "line 995 line 996 line 997 line 998 line 999"
+
+
 def test_by_default_the_agent_runs_with_this_python(commands: Commands, tmp_path: Path) -> None:
     last = Batch(PBS(), BatchOptions(), tmp_path).show(ORDER).splitlines()[-1]
-    assert last == f"exec {sys.executable} {' '.join(AGENT)} '/launch data'"
+    assert last == f"exec {sys.executable} {' '.join(AGENT)} {tmp_path}/mine.launch"
 
 
 def test_a_job_within_a_job_and_secrets(commands: Commands, tmp_path: Path) -> None:
@@ -149,7 +166,7 @@ def test_slurm_is_still_found_in_a_job_of_slurm(commands: Commands, tmp_path: Pa
 def test_a_template_takes_the_place_of_the_script(commands: Commands, tmp_path: Path) -> None:
     options = BatchOptions(template="#!/bin/sh\n#PBS -l nodes=1:ppn={slots}:fast\n{command}\n", python="/bin/true")
     batch = Batch(PBS(), options, tmp_path, ["agent"], commands.environment)
-    expected = "#!/bin/sh\n#PBS -l nodes=1:ppn=2:fast\n/bin/true agent '/launch data'\n"
+    expected = f"#!/bin/sh\n#PBS -l nodes=1:ppn=2:fast\n/bin/true agent {tmp_path}/mine.launch\n"
     assert commands.script(batch.submit(ORDER)) == expected
 
 
@@ -160,11 +177,12 @@ def test_a_template_that_asks_for_what_there_is_not(commands: Commands, tmp_path
     assert not os.listdir(commands.jobs)
 
 
-def test_refusals_are_told_in_the_words_of_the_batch_system(batch: Batch, commands: Commands) -> None:
+def test_refusals_are_told_in_the_words_of_the_batch_system(batch: Batch, commands: Commands, tmp_path: Path) -> None:
     for name in ("qsub", "qstat", "qdel"):
         commands.write(name, "cat > /dev/null; echo 'the queue is closed' >&2; exit 3")
     with pytest.raises(LaunchFailed, match="qsub failed: the queue is closed") as caught:
         batch.submit(ORDER)
+    assert not (tmp_path / "mine.launch").exists()
     assert isinstance(caught.value, StartFailed)
     with pytest.raises(LaunchFailed, match="qstat failed: the queue is closed"):
         batch.status(["1.server"])

@@ -70,7 +70,7 @@ def test_a_script_is_for_the_shell() -> None:
 
 
 def test_placeholders() -> None:
-    order = Order(slots=4, name="my pool", launch="/launch")
+    order = Order(slots=4, name="my pool", launch=b"")
     options = BatchOptions(queue="long", prolog=("one", "two"), time=60)
     values = placeholders(order, options, ["python", "a b"], "/log")
     text = "#X -n {slots} -J {name} -q {queue} -t {time} -o {log}\n{prolog}\n${HOME} {{this}}\nexec {command}"

@@ -12,8 +12,8 @@ from scoop_core.launchers.sge import SGE
 from scoop_core.launchers.slurm import Slurm
 
 COMMAND = ["/opt/python", "-m", "agent", "/a b"]
-SMALL = Order(slots=1, name="scoop", launch="/a b")
-LARGE = Order(slots=8, name="a pool with a long name", launch="/a b", host="node7")
+SMALL = Order(slots=1, name="scoop", launch=b"")
+LARGE = Order(slots=8, name="a pool with a long name", launch=b"", host="node7")
 ALL = BatchOptions(
     time=5400,
     memory=3 * 2**30 + 1,
@@ -65,6 +65,7 @@ SGE_ALL = """\
 #$ -j y
 #$ -o '/my log%'
 #$ -r n
+#$ -notify
 #$ -pe smp 8
 #$ -l h_rt=5400
 #$ -l h_vmem=402653185

@@ -1,15 +1,44 @@
-"""Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher."""
+"""Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher.
+
+Each is a class whose arguments are the options, with a method `recruiting`; what that returns names what starts the
+agents, see `scoop_core.launchers`. Here are those that need little; those for jobs are in `batch`. `names` finds each by
+its name.
+"""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from scoop_core.config import Recruiting
-from scoop_core.launchers.shells import with_numbers
-from scoop_core.network import own_names
+from scoop_core.launchers.shells import ssh_name, with_numbers
+from scoop_core.network import own_names, resolve, route_to
 from scoop_core.plan import deal, from_names
+
+
+class Launcher(Protocol):
+    """Where workers are, and how they get there."""
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int | None, Recruiting | None]:
+        """How many workers there shall be in all, and how those on other hosts are started; None if there are none.
+
+        Args:
+            n: how many are wanted; None for as many as fit.
+            program: whether one of them is the program itself, which runs here.
+
+        Raises:
+            StartFailed: that can't be.
+        """
+
+
+@dataclass(frozen=True)
+class Local:
+    """Workers on this host."""
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int | None, None]:
+        return n, None
 
 
 @dataclass(frozen=True)
@@ -58,6 +87,18 @@ class Ssh:
         if program:
             first = next((index for index, (host, _) in enumerate(hosts) if not host), 0)
             hosts[first] = hosts[first][0], hosts[first][1] - 1
-        if not any(host and count for host, count in hosts):
+        others = [host for host, count in hosts if host and count]
+        if not others:
             return n, None
-        return n, Recruiting(hosts, tuple(command), self.python, self.tunnel, self.external_hostname)
+        options = {"shell": command, "python": self.python, "tunnel": self.tunnel}
+        return n, Recruiting(
+            "scoop_core.launchers.shells:make_shells", options, self._listen(command, others[0]), hosts
+        )
+
+    def _listen(self, command: Sequence[str], first: str) -> str:
+        """The address of this host that the others connect to."""
+        if self.tunnel:
+            return "127.0.0.1"
+        if self.external_hostname:
+            return resolve(self.external_hostname)
+        return route_to(ssh_name(command, first))

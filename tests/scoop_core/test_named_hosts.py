@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 
 from scoop_core import messages as m
-from scoop_core.recruiter_state import LONGEST_PAUSE, PAUSE_SECONDS, Cancel, RecruiterState, Submit
+from scoop_core.named_hosts import NamedHosts
+from scoop_core.recruits import LONGEST_PAUSE, PAUSE_SECONDS, Cancel, Submit
 
 
 class Play:
     """A recruiter's state, and what it has done so far: agents that were started, and jobs that were ended."""
 
     def __init__(self, *hosts: tuple[str, int]) -> None:
-        self.state = RecruiterState(list(hosts))
+        self.state = NamedHosts(list(hosts))
         self.now = 0.0
         self.n = sum(count for _, count in hosts)
         self.there: list[str] = []
+        self.leaving: list[str] = []
         self.submitted: list[Submit] = []
         self.cancelled: list[str] = []
         self.rooms: dict[str, int] = {}
@@ -32,7 +34,7 @@ class Play:
 
     def want(self, n: int | None = None) -> None:
         self.n = self.n if n is None else n
-        self._do(self.state.wanted(self.n, tuple(self.there), self.now))
+        self._do(self.state.wanted(m.Wanted(self.n, tuple(self.there), tuple(self.leaving)), self.now))
 
     def call(self, agent: str) -> None:
         self.there.append(agent)
@@ -85,10 +87,10 @@ def test_who_fails_again_and_again_is_tried_less_and_less() -> None:
     for _ in range(8):
         began = play.now
         play.look(**{play.state.jobs[0]: "no route"})
-        deadline = play.state.deadline()
-        assert deadline is not None
-        pauses.append(deadline - began)
-        play.wait(deadline - began)
+        count = len(play.submitted)
+        while len(play.submitted) == count:
+            play.wait(1.0)
+        pauses.append(play.now - began)
     assert pauses[:3] == [2.0, 4.0, 8.0] and pauses[-1] == LONGEST_PAUSE
     assert play.state.report().rows[0].trouble == "no route"
 
@@ -113,6 +115,24 @@ def test_who_has_not_come_and_is_not_wanted_any_more_is_called_off() -> None:
     play.want()
     play.want(1)
     assert play.cancelled == [f"job of {play.agents[0]}"] and play.state.jobs == []
+
+
+def test_who_is_being_taken_away_may_finish() -> None:
+    play = Play(("a", 1))
+    play.want()
+    [first] = play.agents
+    play.call(first)
+    play.there.remove(first)
+    play.leaving.append(first)
+    play.want()
+    assert play.cancelled == [] and play.state.jobs == [f"job of {first}"]
+    assert play.state.report().rows[0].trouble == "it is being taken away"
+    play.leaving.clear()
+    play.want()
+    play.look(**{f"job of {first}": ""})
+    assert play.state.jobs == []
+    play.wait(PAUSE_SECONDS)
+    assert len(play.agents) == 2
 
 
 def test_whatever_happens_in_the_end_all_are_there() -> None:
