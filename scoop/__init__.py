@@ -26,6 +26,7 @@ from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
 from scoop.launchers import PBS, SGE, Launcher, Slurm, Ssh, Torque
 from scoop.launchers import make as _make_launcher
+from scoop.psij import PsiJ
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
@@ -70,6 +71,7 @@ __all__ = [
     "NothingToReplay",
     "OverLimit",
     "Pool",
+    "PsiJ",
     "RemoteTraceback",
     "ScoopError",
     "Slurm",
