@@ -24,9 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoop.allowed import allowed as _allowed
 from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
-from scoop.launchers import PBS, SGE, Launcher, Slurm, Ssh, Torque
-from scoop.launchers import make as _make_launcher
-from scoop.psij import PsiJ
+from scoop.launchers import Launcher, Ssh
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
@@ -54,6 +52,9 @@ from scoop_jupyter.allowance import within_limits as _within_limits
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from scoop.launchers.batch import PBS, SGE, Slurm, Torque
+    from scoop.launchers.psij import PsiJ
 
 __version__ = "0.1.0"
 __all__ = [
@@ -150,7 +151,10 @@ def start(
         preload = [*said.preload, *preload]
         launcher = launcher or said.make()
     if isinstance(launcher, str):
-        launcher = _make_launcher(launcher)
+        # Here, as it is seldom needed: what reads entry points takes a fifth of the time of all other imports.
+        from scoop.launchers.names import make
+
+        launcher = make(launcher)
     n, recruiting = launcher.recruiting(n) if launcher else (n, None)
     n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
     shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
@@ -212,9 +216,16 @@ class BrokerInfo(NamedTuple):
 
 
 def __getattr__(name: str) -> Any:
-    """The original's constants, which say what this process is right now; most of them need a pool."""
+    """What is seldom needed; and the original's constants, which say what this process is right now.
+
+    Most of these need a pool.
+    """
     if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
+    if name in ("PBS", "SGE", "Slurm", "Torque"):
+        return getattr(import_module("scoop.launchers.batch"), name)
+    if name == "PsiJ":
+        return import_module("scoop.launchers.psij").PsiJ
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None

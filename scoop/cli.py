@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 import traceback
@@ -15,9 +16,11 @@ from scoop.arguments import Options, Parser, launcher, parse
 from scoop.reports import finish, prepare
 from scoop.restart import restart
 from scoop_core import pool
+from scoop_core.attach import all_pools, attach
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import ScoopError
+from scoop_core.files import is_here
 from scoop_core.origin import run_program
 from scoop_core.program import Program
 from scoop_jupyter.progress import ProgressLine
@@ -100,18 +103,23 @@ def _failed(error: BaseException, parser: Parser) -> int:
 def _command(arguments: Sequence[str]) -> int:
     parser = Parser(prog=f"python -m scoop {arguments[0]}")
     if arguments[0] != "pools":
-        parser.add_argument("name", nargs="?", help="of the pool, or the path of its connection file")
+        parser.add_argument(
+            "name", nargs="?", help="of the pool, the path of its connection file, or ssh://host/name"
+        )
+        parser.add_argument("--ssh-executable", default="ssh", metavar="P", help="what leads to other hosts")
+        parser.add_argument("--python", default="", metavar="P", help="the Python there that has SCOOP")
     if arguments[0] == "top":
         parser.add_argument("--once", action="store_true", help="show it once, not until interrupted")
     options = parser.parse_args(arguments[1:])
     try:
         if arguments[0] == "pools":
-            for name in pool.pools():
-                print(name)
-        elif arguments[0] == "stop":
-            pool.connect(options.name).stop()
+            _list()
+            return 0
+        found = pool.Pool(attach(options.name, shlex.split(options.ssh_executable), options.python))
+        if arguments[0] == "stop":
+            found.stop()
         else:
-            _top(options.name, options.once)
+            _top(found, options.once)
     except ScoopError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
@@ -119,12 +127,20 @@ def _command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _top(name: str | None, once: bool) -> None:
+def _list() -> None:
+    """Show all pools, each with its host."""
+    found = all_pools()
+    width = max((len(connection.name) for connection in found), default=0)
+    for connection in found:
+        print(f"{connection.name:<{width}}  {connection.host}{'' if is_here(connection) else '  (another host)'}")
+
+
+def _top(found: pool.Pool, once: bool) -> None:
     """Show a pool's load, every second until interrupted."""
-    found = pool.connect(name)
+    connection = found.client.connection
     try:
         while True:
-            text = render_text(found.client.picture())  # type: ignore[arg-type]
+            text = f"Pool {connection.name!r} on {connection.host}\n{render_text(found.client.picture())}"  # type: ignore[arg-type]
             print(text if once else f"\x1b[2J\x1b[H{text}", flush=True)
             if once:
                 return

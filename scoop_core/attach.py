@@ -35,26 +35,19 @@ def attach(name: str | None, ssh: Sequence[str] = ("ssh",), python: str = "") ->
 
     Raises:
         NoSuchPool: there is none; or several, where no name is given.
-        StartFailed: it can't be reached from here, or runs another Python.
+        StartFailed: it can't be reached from here, or does not answer.
     """
     if name is not None and tunnel.is_url(name):
         way = Tunnel(name, ssh, python)
-        try:
-            check(way.connection)
-        except StartFailed:
-            way.close()
-            raise
         client = Client(way.connection, way=way)
-        client.connect()
-        return client
-    connection = files.find(name)
-    check(connection)
-    if files.is_here(connection):
-        client = Client(connection)
-        client.connect()
     else:
-        client = Client(seen_from_elsewhere(connection))
+        connection = files.find(name)
+        client = Client(connection if files.is_here(connection) else seen_from_elsewhere(connection))
+    try:
         client.connect(WELCOME_SECONDS)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 
@@ -100,9 +93,19 @@ def is_for_others(connection: Connection) -> bool:
     return bool(address) and not ipaddress.ip_address(address).is_loopback
 
 
-def usable_elsewhere() -> list[Connection]:
-    """The pools of other hosts that share the home, as far as programs of this one can connect to them."""
-    found = [connection for connection in files.pools_elsewhere() if is_for_others(connection)]
+def all_pools() -> list[Connection]:
+    """The user's pools that this program can connect to: those of this host, and those of others in reach."""
+    return files.running_pools() + usable_elsewhere()
+
+
+def usable_elsewhere(name: str = "") -> list[Connection]:
+    """The pools of other hosts that share the home, as far as programs of this one can connect to them.
+
+    Args:
+        name: look for this one only.
+    """
+    known = [connection for connection in files.pools_elsewhere() if name in ("", connection.name)]
+    found = [connection for connection in known if is_for_others(connection)]
     if not found:
         return []
     with ThreadPoolExecutor(len(found)) as threads:

@@ -15,7 +15,7 @@ from typing import Any
 
 from scoop_core import files
 from scoop_core import messages as m
-from scoop_core.attach import attach, usable_elsewhere
+from scoop_core.attach import all_pools, attach, check, usable_elsewhere
 from scoop_core.client import Client, all_called, on_their_way
 from scoop_core.config import MAX_STILLBORN, Cap, Recruiting
 from scoop_core.current import current
@@ -52,7 +52,7 @@ class Pool:
 
     @property
     def connection_file(self) -> Path:
-        """The file (mode 0600) by which other programs of the same user find it."""
+        """The file (mode 0600), on its host, by which other programs of the same user find it."""
         return files.connection_file(self.name)
 
     @property
@@ -210,6 +210,8 @@ def start(
     n = default_workers() if n is None else n
     check_size(n, cap)
     limit = 0 if memory_limit is None else parse_size(memory_limit)
+    if name and (others := usable_elsewhere(name)):
+        raise ValueError(f"there is a pool {name!r} on {others[0].host} already: connect to it, or take another name")
     connection, process = launch(
         n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
     )
@@ -240,7 +242,7 @@ def check_size(n: int, cap: Cap | None) -> None:
         raise OverLimit(f"{n} workers are too many for a pool: {cap.source} allows {cap.most}.")
 
 
-def connect(name: str | None = None, *, command: str = "ssh", python: str = "") -> Pool:
+def connect(name: str | os.PathLike[str] | None = None, *, command: str = "ssh", python: str = "") -> Pool:
     """Use a pool that another program of yours started, and make it the current one.
 
     Args:
@@ -254,13 +256,18 @@ def connect(name: str | None = None, *, command: str = "ssh", python: str = "") 
         NoSuchPool: there is none of this name; or none, or several, where no name is given.
         StartFailed: it can't be reached from here, does not answer, or runs another Python; the message says more.
     """
-    client = attach(name, shlex.split(command), python)
+    client = attach(None if name is None else os.fspath(name), shlex.split(command), python)
     pool = Pool(client)
-    client.picture()
+    try:
+        check(client.connection)
+        client.picture()
+    except BaseException:
+        client.close()
+        raise
     current.engine = client
     return pool
 
 
 def pools() -> list[str]:
     """The names of your pools that run on this host, and of those on others that share the home and are in reach."""
-    return [connection.name for connection in (*files.running_pools(), *usable_elsewhere())]
+    return [connection.name for connection in all_pools()]

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,9 +37,13 @@ POOL_ENDED = 93
 END_SECONDS = 3.0
 #: How long it may take to get there, and to start a Python there, in seconds.
 FIRST_SECONDS = 30.0
+#: What shells may say there before, in bytes.
+MOST_CHATTER = 1 << 20
 #: Lines of ssh's error stream that are kept.
 LINES = 5
 _LENGTH = struct.Struct("<I")
+#: The first that `far` says.
+_MARK = b"\0scoop\0"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -61,28 +66,21 @@ def pack(source: socket.socket, out: int) -> None:
             return
 
 
-def unpack(source: int, out: socket.socket, patience: float = SILENCE_SECONDS) -> None:
+def unpack(source: int, out: socket.socket, rest: bytes = b"") -> None:
     """Bring what comes in frames to a socket, until its end.
 
     Args:
         source: a descriptor.
         out: the socket.
-        patience: how long the first of it may take, in seconds.
+        rest: what has been read already.
 
     Raises:
         TimeoutError: nothing has come for too long.
     """
     poll = select.poll()
     poll.register(source, select.POLLIN)
-    rest, left = b"", 0
+    data, left, at = rest, 0, 0
     while True:
-        if not poll.poll(patience * 1000):
-            raise TimeoutError
-        patience = SILENCE_SECONDS
-        data = os.read(source, CHUNK)
-        if not data:
-            return
-        data, at = rest + data, 0
         while at < len(data) and (left or len(data) - at >= _LENGTH.size):
             if not left:
                 (left,) = _LENGTH.unpack_from(data, at)
@@ -92,7 +90,12 @@ def unpack(source: int, out: socket.socket, patience: float = SILENCE_SECONDS) -
             out.sendall(part)
             at += len(part)
             left -= len(part)
-        rest = data[at:]
+        if not poll.poll(SILENCE_SECONDS * 1000):
+            raise TimeoutError
+        more = os.read(source, CHUNK)
+        if not more:
+            return
+        data, at = data[at:] + more, 0
 
 
 def _write(out: int, data: bytes) -> None:
@@ -124,13 +127,17 @@ def far(name: str) -> int:
 
 def _tell(found: Found) -> None:
     line = msgspec.json.encode(found) + b"\n"
-    _write(1, _LENGTH.pack(len(line)) + line)
+    _write(1, _MARK + _LENGTH.pack(len(line)) + line)
 
 
 def _receive(pool: socket.socket) -> None:
-    """What comes from the program goes to the pool; then this process ends, in whatever it may be stuck."""
-    with suppress(OSError):  # also: nothing has come for too long
+    """What comes from the program goes to the pool; when the program is gone this process ends, whatever it is at."""
+    try:
         unpack(0, pool)
+    except TimeoutError:
+        pass
+    except OSError:  # the pool has ended, which the main thread finds out, behind its last words
+        return
     os._exit(0)
 
 
@@ -141,7 +148,7 @@ def near(command: Sequence[str]) -> None:
     """Carry between the standard input, a socket, and ssh; say why it is over, or nothing if the pool has ended."""
     program = socket.socket(fileno=0)
     try:
-        ssh = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=die_with_parent)
+        ssh = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pipesize=1 << 20, preexec_fn=die_with_parent)
     except OSError as error:
         os.write(1, f"{command[0]!r} can't be run: {error.strerror}".encode())
         return
@@ -152,9 +159,11 @@ def near(command: Sequence[str]) -> None:
     reader = threading.Thread(target=lambda: lines.extend(raw.decode(errors="replace") for raw in said), daemon=True)
     reader.start()
     threading.Thread(target=_send, args=(program, ssh), daemon=True).start()
-    why = ""
+    why, chatter = "", ""
     try:
-        unpack(ssh.stdout.fileno(), program, FIRST_SECONDS)
+        chatter, mark, rest = _greeting(ssh.stdout.fileno())
+        if mark:
+            unpack(ssh.stdout.fileno(), program, rest)
     except TimeoutError:
         why = "nothing comes from there any more"
         ssh.kill()
@@ -167,10 +176,30 @@ def near(command: Sequence[str]) -> None:
         ssh.wait()
     reader.join(1.0)
     if not why and ssh.returncode != POOL_ENDED:
-        why = " ".join(" ".join(lines).split()) or f"ssh ended with status {ssh.returncode}"
+        why = " ".join([*chatter.split(), *" ".join(lines).split()]) or f"ssh ended with status {ssh.returncode}"
     with suppress(OSError):
         os.write(1, why.encode())
     os._exit(0)  # the sender may still wait for the program
+
+
+def _greeting(source: int) -> tuple[str, bool, bytes]:
+    """What a shell says before anything else, as some do; whether `far` has begun then; and what is read of it.
+
+    Raises:
+        TimeoutError: nothing of it has come.
+    """
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    data, end = b"", time.monotonic() + FIRST_SECONDS
+    while _MARK not in data:
+        if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+            raise TimeoutError
+        more = os.read(source, CHUNK)
+        if not more or len(data) > MOST_CHATTER:
+            break
+        data += more
+    chatter, mark, rest = data.partition(_MARK)
+    return chatter[-200:].decode(errors="replace"), bool(mark), rest
 
 
 def _send(program: socket.socket, ssh: Popen[bytes]) -> None:

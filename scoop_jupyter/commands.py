@@ -58,13 +58,25 @@ def line_parser() -> tuple[_Parser, dict[str, _Parser]]:
     scale.add_argument("n", type=positive, metavar="N", help="how many")
     commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
     connect = commands.add_parser(
-        "connect", help="use a pool that runs already", description="Use a pool that another notebook started."
+        "connect",
+        help="use a pool that runs already",
+        description="Use a pool that another notebook started, here or on another host.",
     )
-    connect.add_argument("name", nargs="?", help="its name or connection file (default: the only one that runs)")
+    connect.add_argument(
+        "name",
+        nargs="?",
+        help="its name, its connection file, or ssh://[user@]host[:port]/name (default: the only one that runs here)",
+    )
+    connect.add_argument("--ssh-executable", default="ssh", metavar="P", help="what leads to other hosts")
+    connect.add_argument("--python", default="", metavar="P", help="the Python there that has SCOOP")
+    commands.add_parser(
+        "pools",
+        help="list your pools",
+        description="List your pools that run here, and those of other hosts in reach.",
+    )
     commands.add_parser(
         "profiles", help="list the profiles of pools", description="List the pools that configuration files describe."
     )
-    commands.add_parser("pools", help="list your pools", description="List your pools that run on this host.")
     each = commands.add_parser(
         "each", help="run a statement on every worker", description="Run a statement on every worker."
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
-from scoop import launchers
+from scoop.launchers import names
 from scoop_core.current import current
 from scoop_core.errors import BadLimits, BrokerLost
 from scoop_core.pool import pools
@@ -41,13 +41,17 @@ def _offers(words: list[str], token: str) -> Collection[str]:
         return ["--help"]
     known = commands[command].words
     if command == "start" and last == "--launcher":
-        return launchers.names()
+        return names.names()
     if command == "start" and last == "--profile":
         return _profiles()
     if known.get(last):
         return known[last]
-    more = {"connect": pools, "debug": _failures}.get(command, list)
+    more = {"connect": _connectable, "debug": _failures}.get(command, list)
     return [*more(), *known]
+
+
+def _connectable() -> Collection[str]:
+    return [*pools(), "ssh://"]
 
 
 def _profiles() -> Collection[str]:

@@ -174,38 +174,35 @@ class LivePanel:
         else:
             snapshot["ended"] = snapshot["time"]
             timeline = self._timeline() if self._run >= 0 and snapshot["groups"] else None
-        self._leave(snapshot, timeline)
-        if timeline is not None and not _whole(timeline, snapshot):
-            threading.Thread(target=self._complete, args=(snapshot,), daemon=True).start()
+        whole = timeline is None or _whole(timeline, snapshot)
+        self._leave(snapshot, timeline, whole)
+        if not whole:
+            threading.Thread(target=self._complete, args=(snapshot, timeline), daemon=True).start()
 
-    def _complete(self, snapshot: Snapshot) -> None:
+    def _complete(self, snapshot: Snapshot, first: Timeline) -> None:
         """Workers tell a little later what they have run last: put it in, too. The cell does not wait for that."""
         until = time.monotonic() + COMPLETE_SECONDS
         timeline = self._timeline()
         while timeline is not None and not _whole(timeline, snapshot) and time.monotonic() < until:
             time.sleep(0.05)
             timeline = self._timeline()
-        if timeline is not None:
-            self._leave(snapshot, timeline)
+        self._leave(snapshot, timeline or first, True)
 
-    def _leave(self, snapshot: Snapshot, timeline: Timeline | None) -> None:
+    def _leave(self, snapshot: Snapshot, timeline: Timeline | None, last: bool) -> None:
         """Show what the notebook keeps.
 
         A page that was loaded anew while the cell ran no longer knows which output that belongs to, and asks for the
-        panel when the kernel is free: that shows the same.
+        panel when the kernel is free: that shows the same, and in the end has the page make it the output.
         """
         assert self._handle is not None and self._panel is not None
-        kept = saved(snapshot, timeline)
         bundle = {
-            RUN_MIME: kept,
+            RUN_MIME: saved(snapshot, timeline),
             "text/html": render_html(snapshot),
             "text/plain": render_text(snapshot),
         }
         self._handle.update(bundle, raw=True)
         with self._drawing:
-            self._panel.show(kept["snapshot"])
-            if kept["timeline"] is not None:
-                self._panel.show_timeline(kept["timeline"])
+            self._panel.leave(bundle, last)
 
 
 def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:

@@ -14,7 +14,9 @@ from IPython.display import display
 
 import scoop
 from scoop import futures, shared
+from scoop_core.attach import all_pools
 from scoop_core.errors import ScoopError
+from scoop_core.files import is_here
 from scoop_core.owner import Options
 from scoop_jupyter.cell import CellTimeout, cell_number, run_code
 from scoop_jupyter.commands import parse_cell, parse_line
@@ -118,7 +120,7 @@ class ScoopMagics(Magics):
         print(f"{len(self.notebook.pool.workers)} new workers")
 
     def _connect(self, options: Namespace) -> None:
-        self.notebook.use(scoop.connect(options.name))
+        self.notebook.use(scoop.connect(options.name, command=options.ssh_executable, python=options.python))
         assert self.notebook.pool is not None
         print(f"Connected to pool {self.notebook.pool.name!r}: {self._workers()}")
 
@@ -127,11 +129,12 @@ class ScoopMagics(Magics):
 
     def _pools(self, options: Namespace) -> None:
         mine = self.notebook.pool.name if self.notebook.pool is not None else None
-        names = scoop.pools()
-        for name in names:
-            print(f"{name}{'  (in use here)' if name == mine else ''}")
-        if not names:
-            print("None of your pools runs on this host.")
+        found = all_pools()
+        for connection in found:
+            place = "" if is_here(connection) else f"  on {connection.host}"
+            print(f"{connection.name}{place}{'  (in use here)' if connection.name == mine else ''}")
+        if not found:
+            print("None of your pools runs here.")
 
     def _sync(self, options: Namespace) -> None:
         if options.switch is not None:

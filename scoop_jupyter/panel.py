@@ -1,8 +1,9 @@
 """The live panel below a cell: a widget that draws snapshots in the browser.
 
-One trait carries the whole snapshot, another the timeline. ``labextension/src/widget.ts`` draws them, which
-`make frontend` builds to ``static/``. Taking snapshots, and not too many of them, is left to the caller: a notebook
-drops updates beyond some hundred a second, so show ten, and the last one. So is doing what the user asks for.
+One trait carries the whole snapshot, another the timeline, and a third what the notebook keeps in the end.
+``labextension/src/widget.ts`` draws them, which `make frontend` builds to ``static/``. Taking snapshots, and not too
+many of them, is left to the caller: a notebook drops updates beyond some hundred a second, so show ten, and the last
+one. So is doing what the user asks for.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any, cast
 import anywidget
 import traitlets
 
-from scoop_jupyter.view import Snapshot, Timeline, empty_snapshot, render_html, render_text
+from scoop_jupyter.view import RUN_MIME, SavedRun, Snapshot, Timeline, empty_snapshot, render_html, render_text
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -34,6 +35,7 @@ class Panel(anywidget.AnyWidget):
 
     snapshot = traitlets.Dict().tag(sync=True)
     timeline = traitlets.Dict().tag(sync=True)
+    end = traitlets.Dict().tag(sync=True)
     run = traitlets.Int(-1).tag(sync=True)
 
     def __init__(
@@ -53,6 +55,21 @@ class Panel(anywidget.AnyWidget):
     def show_timeline(self, timeline: Timeline) -> None:
         """Draw `timeline` in place of the one before. Any thread may call this, also while a cell blocks."""
         self.timeline = cast(dict[str, Any], timeline)
+
+    def leave(self, data: dict[str, Any], last: bool) -> None:
+        """Draw the end of the run, and then have it put in the place of the panel.
+
+        Args:
+            data: what a notebook keeps of the run, by media type.
+            last: nothing of it will change: a page on which the panel is the output of a cell makes this the output.
+        """
+        kept = cast(SavedRun, data[RUN_MIME])
+        with self.hold_sync():
+            self.show(kept["snapshot"])
+            if kept["timeline"] is not None:
+                self.show_timeline(kept["timeline"])
+            if last:
+                self.end = {"model_id": self.model_id, "data": data}
 
     def close(self) -> None:
         """Take it off all pages. Its layout, a widget of its own, goes with it."""

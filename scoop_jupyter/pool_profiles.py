@@ -7,8 +7,9 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from scoop import launchers
-from scoop.launcher_options import convert
+from scoop.launchers import Launcher
+from scoop.launchers.names import make
+from scoop.launchers.options import convert
 from scoop_core.errors import BadProfile, ScoopError
 from scoop_core.memory import parse_size
 from scoop_jupyter.configuration import read_configuration
@@ -32,7 +33,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     preload: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
-    def make(self, name: str = "", **options: Any) -> launchers.Launcher:
+    def make(self, name: str = "", **options: Any) -> Launcher:
         """The launcher.
 
         Args:
@@ -43,7 +44,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             ValueError: it has no such options.
             StartFailed: it needs what is not installed.
         """
-        return launchers.make(name or self.launcher, **{**self.options, **options})
+        return make(name or self.launcher, **{**self.options, **options})
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scoop import launchers
 from scoop.allowed import allowed
 from scoop.arguments import positive
-from scoop.launcher_options import Option, from_words, options_of
+from scoop.launchers import Launcher, Ssh
+from scoop.launchers.batch import SGE
+from scoop.launchers.names import find
+from scoop.launchers.options import Option, from_words, options_of
 from scoop_core.memory import parse_size
 from scoop_core.pool import check_size
 from scoop_jupyter.pool_profiles import Profile, read_profile
@@ -63,7 +65,7 @@ class Wish(NamedTuple):
     """What `scoop.start` is to be called with."""
 
     n: int | None
-    launcher: launchers.Launcher | None
+    launcher: Launcher | None
     memory_limit: int | str | None
     preload: tuple[str, ...]
 
@@ -79,7 +81,7 @@ def add_start(start: argparse.ArgumentParser) -> None:
     add("--memory-limit", type=_size, metavar="SIZE", help="for each worker, as 500MB or 2GiB")
     add("--engine", choices=["scoop", "dask"], default="scoop", help="what runs the tasks")
     add("--address", help="of a Dask cluster that runs, as tcp://host:8786 (default: one is started)")
-    ssh, batch = options_of(launchers.Ssh), options_of(launchers.SGE)
+    ssh, batch = options_of(Ssh), options_of(SGE)
     _add_group(start, "on hosts that ssh reaches (--host means --launcher ssh)", SSH, ssh)
     _add_group(start, "in jobs of a batch system (--launcher slurm, pbs, torque, sge)", BATCH, batch)
     _add_group(start, "on other hosts, by either", BOTH, batch)
@@ -113,7 +115,7 @@ def wish_of(line: argparse.Namespace) -> Wish:
     name = line.launcher or ("ssh" if "hosts" in said else profile.launcher)
     launcher = None
     if line.profile or line.launcher or said or line.option:
-        options = options_of(launchers.find(name))
+        options = options_of(find(name))
         for option in said:
             if option not in options:
                 hint = "" if line.launcher or line.profile else ": --launcher names another"

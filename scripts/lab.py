@@ -199,7 +199,8 @@ class NotebookPage:
 
     def _page_command(self, command: str, arguments: dict[str, Any] | None = None) -> None:
         self.page.evaluate(
-            "([command, args]) => jupyterapp.commands.execute(command, args)", [command, arguments or {}]
+            "async ([command, args]) => { await jupyterapp.commands.execute(command, args); }",
+            [command, arguments or {}],
         )
 
     def cell(self, index: int) -> Locator:
@@ -244,13 +245,17 @@ class NotebookPage:
         """Bring it to the front of the other tabs."""
         self._page_command("docmanager:open", {"path": self._name})
 
+    def save(self) -> None:
+        """Write it to its file."""
+        self._page_command("docmanager:save")
+
     def reload(self, keep_layout: bool = False) -> None:
         """Save, and load the page anew.
 
         Args:
             keep_layout: with the tabs that are open.
         """
-        self._page_command("docmanager:save")
+        self.save()
         if keep_layout:
             self.page.wait_for_timeout(LAYOUT_SECONDS * 1e3)
         self._open(keep_layout)

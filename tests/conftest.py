@@ -134,3 +134,12 @@ def nothing_left(request: pytest.FixtureRequest, session_folder: Path) -> Iterat
     leaks.check(
         "the test", before, lambda: shared.first_processes if shared else (), shared is None or shared.is_ours
     )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> str:
+    """A remote shell, as ssh is one, that leads to this host whatever it is told."""
+    path = tmp_path / "shell"
+    path.write_text('#!/bin/sh\nfor command; do :; done\necho welcome\nexec sh -c "$command"\n')
+    path.chmod(0o755)
+    return str(path)

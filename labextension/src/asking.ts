@@ -6,10 +6,13 @@
  * the server, and says that it does what was asked by `preventDefault`.
  */
 
+import type { PartialJSONObject } from "@lumino/coreutils";
+
 import type { Action, Timeline } from "./drawing";
 
 export const ACTION_EVENT = "scoop-action";
 export const REPLAY_EVENT = "scoop-replay";
+export const END_EVENT = "scoop-end";
 
 /** The detail of `ACTION_EVENT`. */
 export interface ActionRequest {
@@ -27,9 +30,18 @@ export interface ReplayRequest {
   line: string;
 }
 
+/** The detail of `END_EVENT`: what a notebook keeps in place of a panel that is over. */
+export interface EndRequest {
+  /** Of the panel's widget. */
+  model_id: string;
+  /** By media type. */
+  data: PartialJSONObject;
+}
+
 /** Ask the page for something; returns whether somebody does it. */
-export function ask(from: Element, name: typeof ACTION_EVENT, detail: ActionRequest): boolean;
-export function ask(from: Element, name: typeof REPLAY_EVENT, detail: ReplayRequest): boolean;
-export function ask(from: Element, name: string, detail: ActionRequest | ReplayRequest): boolean {
+export function ask(from: EventTarget, name: typeof ACTION_EVENT, detail: ActionRequest): boolean;
+export function ask(from: EventTarget, name: typeof REPLAY_EVENT, detail: ReplayRequest): boolean;
+export function ask(from: EventTarget, name: typeof END_EVENT, detail: EndRequest): boolean;
+export function ask(from: EventTarget, name: string, detail: ActionRequest | ReplayRequest | EndRequest): boolean {
   return !from.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable: true, composed: true, detail }));
 }

@@ -4,11 +4,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/applica
 import { INotebookTracker } from "@jupyterlab/notebook";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 
-import { ACTION_EVENT, REPLAY_EVENT } from "./asking";
-import type { ActionRequest, ReplayRequest } from "./asking";
+import { ACTION_EVENT, END_EVENT, REPLAY_EVENT } from "./asking";
+import type { ActionRequest, EndRequest, ReplayRequest } from "./asking";
 import { act } from "./lab/acting";
 import { complain } from "./lab/dialogs";
-import { runBelow } from "./lab/notebooks";
+import { replaceView, runBelow } from "./lab/notebooks";
 import { IPools } from "./lab/tokens";
 
 export const panels: JupyterFrontEndPlugin<void> = {
@@ -27,6 +27,10 @@ export const panels: JupyterFrontEndPlugin<void> = {
       if (!notebook) return;
       event.preventDefault();
       runBelow(notebook, detail.line).catch((error: unknown) => complain("SCOOP", error));
+    });
+    document.addEventListener(END_EVENT, (event) => {
+      const { model_id: id, data } = (event as CustomEvent<EndRequest>).detail;
+      notebooks.forEach((notebook) => replaceView(notebook, id, data));
     });
   },
 };

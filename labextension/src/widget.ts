@@ -1,12 +1,14 @@
 /** The panel as a widget below a cell: what anywidget calls in the browser. */
 
-import { ACTION_EVENT, ask, REPLAY_EVENT } from "./asking";
+import { ACTION_EVENT, ask, END_EVENT, REPLAY_EVENT } from "./asking";
+import type { EndRequest } from "./asking";
 import { createPanel, replayLine } from "./drawing";
 import type { Action, Snapshot, Timeline } from "./drawing";
 
 interface Traits {
   snapshot: Partial<Snapshot>;
   timeline: Timeline | Record<string, never>;
+  end: EndRequest | Record<string, never>;
   run: number;
 }
 
@@ -20,6 +22,17 @@ interface Model {
 
 // A kernel of ipykernel 6, and of some versions of 7, handles no message of a widget while a cell runs.
 const PATIENCE = "Asked. While a cell runs, some kernels hear it only at its end; the stop button works at once.";
+
+/** Called for each panel that the kernel still has, whether it is in sight or not: it may be the output of a cell. */
+function initialize({ model }: { model: Model }): () => void {
+  const tell = (): void => {
+    const end = model.get("end");
+    if ("data" in end) ask(document, END_EVENT, end as EndRequest);
+  };
+  model.on("change:end", tell);
+  tell();
+  return () => model.off("change:end", tell);
+}
 
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const panel = createPanel(el, {
@@ -49,4 +62,4 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 }
 
 export * from "./drawing";
-export default { render };
+export default { initialize, render };

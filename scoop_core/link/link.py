@@ -98,6 +98,7 @@ class Link:
         self._nudged = False  # the bell rings because of `nudge`
         self._closed = False
         self.alive = True
+        self._over = False  # it is not alive, and `lost` has been called
         self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
 
     def start(self) -> None:
@@ -179,7 +180,7 @@ class Link:
             if self._server == threading.get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
             while not until():
-                if not self.alive or self._closed or (end is not None and time.monotonic() >= end):
+                if self._over or self._closed or (end is not None and time.monotonic() >= end):
                     return until()
                 if not self._take(end, shield):
                     continue
@@ -344,7 +345,10 @@ class Link:
     def _give_up(self) -> None:
         if self.alive:
             self.alive = False
-            self._lost()
+            try:
+                self._lost()
+            finally:
+                self._over = True  # only now, or who waits in another thread would not see what became of it
 
     def close(self) -> None:
         """End; what was sent before still goes out."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from scoop_jupyter.view import RUN_MIME
 from scripts.lab import Lab, NotebookPage
 from tests.browser.pages import save
 from tests.waiting import eventually
@@ -29,6 +32,13 @@ CELL = """%%scoop
 branches = [futures.submit(branch, x) for x in range(6)]
 list(futures.map(step, range(200)))
 {future.result() for future in branches}"""
+HOLD = """%%scoop
+import os
+def hold(x):
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return x
+list(futures.map(hold, range(8)))"""
 FAIL = """%%scoop
 list(futures.map(lambda x: 1 / (x - 3), range(8)))"""
 ENDLESS = """%%scoop
@@ -167,3 +177,47 @@ def test_buttons_while_the_cell_blocks_and_the_replay(lab: Lab, page: Page) -> N
         save(page, "lab-buttons")
     finally:
         notebook.shut_down()
+
+
+def test_a_panel_that_ends_after_a_reload_is_saved_as_any_other(lab: Lab, page: Page) -> None:
+    """The page finds it by itself, wherever in the notebook it is; then no kernel is needed to see it."""
+    cells = [START + "\nimport time", *["1 + 1"] * 80, HOLD]
+    last = len(cells) - 1
+    lab.write("left.ipynb", cells)
+    notebook = NotebookPage(page, lab, "left.ipynb")
+    try:
+        notebook.run(0)
+        notebook.start(last)
+        expect(notebook.cell(last).locator(".scoop-panel .scoop-counts")).to_contain_text("2 running")
+        notebook.reload()
+        expect(notebook.cell(0)).to_be_visible()
+        assert WIDGET in saved_output(lab, last)
+        expect(notebook.cell(last)).to_have_count(0)  # it is far below
+        (lab.notebooks / "go").touch()
+        eventually(lambda: page.evaluate(OUTPUTS, last)[0]["data"].keys() == {RUN_MIME, *FALLBACKS}, 20.0)
+
+        notebook.save()
+        left = saved_output(lab, last)
+        assert left.keys() == {RUN_MIME, *FALLBACKS}
+        assert left[RUN_MIME]["timeline"]["lanes"] and "8 tasks in" in "".join(left["text/html"])
+        notebook.shut_down()
+        notebook.reload()  # with a new kernel
+        eventually(lambda: page.evaluate(SCROLL, last) or notebook.cell(last).count(), 20.0)
+        expect(notebook.cell(last).locator(".scoop-panel header")).to_contain_text("8 tasks in")
+        expect(notebook.cell(last)).not_to_contain_text("Error displaying widget")
+        notebook.run(1)  # a kernel that has just started would not like to be ended yet
+    finally:
+        notebook.shut_down()
+
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SCROLL = "at => { jupyterapp.shell.currentWidget.content.scrollToItem(at) }"
+FALLBACKS = ("text/html", "text/plain")
+OUTPUTS = "at => jupyterapp.shell.currentWidget.content.model.cells.get(at).outputs.toJSON()"
+
+
+def saved_output(lab: Lab, index: int) -> dict[str, Any]:
+    """The first output of a cell as it is in the notebook's file."""
+    cell = json.loads((lab.notebooks / "left.ipynb").read_text())["cells"][index]
+    data: dict[str, Any] = cell["outputs"][0]["data"]
+    return data

@@ -19,13 +19,15 @@ from pathlib import Path
 import scoop
 from scoop import futures, shared
 
+BEGUN = Path(sys.argv[2])
+
 def square(x):
-    Path(sys.argv[2]).touch()
+    BEGUN.touch()
     time.sleep(0.01)
     return x * x
 
 def leaf(x):
-    Path(sys.argv[2]).touch()
+    BEGUN.touch()
     time.sleep(0.005)
     return 1
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.cluster.hosts import Cluster
+from tests.cluster.programs import Program
 from tests.cluster.slurm import Slurm
 from tests.docs.test_docs import PROJECT, SESSION, blocks, matches
 
@@ -20,11 +21,12 @@ if __name__ == "__main__":
 """
 
 
-def test_cells(cluster: Cluster, slurm: Slurm, tmp_path: Path) -> None:
+def test_cells(cluster: Cluster, slurm: Slurm, shared_folder: Path, tmp_path: Path) -> None:
     cells = [block for block in PAGE if block.language == "ipython"]
     environment = {"IPYTHONDIR": str(tmp_path), "XDG_STATE_HOME": str(cluster.folder / "state"), **slurm.variables}
     code = json.dumps([cell.text for cell in cells])
-    done = cluster.run("head", [sys.executable, "-c", SESSION], input=code, env=environment, timeout=60)
+    with Program(cluster, shared_folder, "scoop.start(2, 'work')", "nodec"):
+        done = cluster.run("head", [sys.executable, "-c", SESSION], input=code, env=environment, timeout=60)
     outputs = dict(zip(map(id, cells), json.loads(done.stdout.split("\n")[-2]), strict=True))
     for block, after in pairwise(PAGE):
         if id(block) in outputs and after.language == "text" and after.adjacent:

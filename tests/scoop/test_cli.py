@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -273,9 +274,10 @@ def test_pools_are_listed_shown_and_stopped(new_pool: PoolFactory) -> None:
     assert run_scoop("pools").stdout == ""
     pool = new_pool(2, "shown")
     list(futures.map(tasks.inc, range(10)))
-    assert run_scoop("pools").stdout == "shown\n"
+    assert run_scoop("pools").stdout == f"shown  {socket.gethostname()}\n"
     done = run_scoop("top", "--once", "shown")
     assert done.returncode == 0 and "w0" in done.stdout and "w1" in done.stdout and "inc" in done.stdout
+    assert done.stdout.startswith(f"Pool 'shown' on {socket.gethostname()}\n")
     assert run_scoop("top", "--once").stdout
     assert pool.alive and len(pool.workers) == 2
     done = run_scoop("stop", "shown")

@@ -29,27 +29,13 @@ c.ClusterConfig.worker_cmd = [{python!r}, "-m", "dask", "worker"]
 c.ClusterConfig.worker_memory = "500 M"
 """
 PROGRAM = """
-import json, os, sys, time
+import json, sys
 from dask_gateway import BasicAuth, Gateway
-import scoop
-from scoop import futures, shared
-
-def who(i):
-    time.sleep(0.05)
-    return os.getpid()
-
-def leaves(depth):
-    return 1 if depth == 0 else sum(futures.map(leaves, [depth - 1] * 2))
+from tests.dask_cluster import use
 
 if __name__ == "__main__":
     with Gateway(sys.argv[1], auth=BasicAuth("me", "secret")) as gateway, gateway.new_cluster() as cluster:
-        pool = scoop.start(engine="dask", address=cluster)
-        pool.scale(2)
-        found = [len(set(futures.map(who, range(40)))), futures.submit(leaves, 3).result()]
-        shared.setConst(scale=10)
-        found.append(sum(futures.map(lambda x: x * shared.getConst("scale"), range(100))))
-        pool.stop()
-        found.append(cluster.status)  # it was there before
+        found = [*use(cluster, 2), cluster.status]  # it was there before
         cluster.shutdown()
         print(json.dumps(found))
 """
@@ -85,4 +71,4 @@ def test_a_pool_on_a_cluster_of_a_gateway(gateway: str, tmp_path: Path) -> None:
     program.write_text(PROGRAM)
     done = subprocess.run([sys.executable, program, gateway], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [2, 8, 49500, "running"]
+    assert json.loads(done.stdout.splitlines()[-1]) == [[socket.gethostname()] * 2, 16, 49500, "running"]

@@ -344,7 +344,7 @@ def test_another_program_connects_by_name_by_file_and_without_either(new_pool: P
 def test_connect_within_this_program(new_pool: PoolFactory) -> None:
     pool = new_pool(1)
     mine = current.engine
-    other = scoop.connect(pool.name)
+    other = scoop.connect(pool.connection_file)
     assert current.engine is other.client and other.client is not mine
     assert futures.submit(tasks.inc, 1).result() == 2
     other.close()

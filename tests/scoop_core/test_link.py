@@ -22,7 +22,7 @@ from scoop_core.link.pieces import PIECE
 from scoop_core.link.stream import Stream
 from tests.forwarder import Forwarder
 from tests.stranger import Stranger
-from tests.waiting import eventually
+from tests.waiting import eventually, holds
 
 Message = tuple[str, m.Header, list[bytes]]
 
@@ -700,6 +700,26 @@ def test_interrupts_while_sending_garble_nothing(local: Wire, interrupts: None) 
     assert arrived == sorted(set(arrived)), "in order, and none twice"
     assert not set(sent) - set(arrived)
     assert struck
+
+
+def test_who_waits_sees_what_became_of_the_loss(local: Wire) -> None:
+    begun, go, seen = threading.Event(), threading.Event(), []
+
+    def lost() -> None:  # in the IO thread
+        begun.set()
+        go.wait(10)
+        seen.append(1)
+
+    link = local.link("r", lost=lost)
+    local.close_hub()
+    assert begun.wait(10)
+    waited: list[bool] = []
+    waiter = threading.Thread(target=lambda: waited.append(link.serve(lambda: bool(seen), 10)))
+    waiter.start()
+    holds(lambda: waited, 0.1)
+    go.set()
+    waiter.join()
+    assert waited == [True]
 
 
 # ---- between hosts ---------------------------------------------------------------------------------------------

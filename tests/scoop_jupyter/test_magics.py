@@ -231,6 +231,8 @@ def test_help_of_the_cell_magic(kernel: Kernel) -> None:
         ("%scoop start --per-job 2 --par", {"--parallel-environment"}),
         ("%scoop bogus ", {"--help"}),
         ("%scoop scale --", {"--help"}),
+        ("%scoop connect --", {"--ssh-executable", "--python", "--help"}),
+        ("%scoop connect ssh", {"ssh://"}),
         ("%%scoop --", {"--profile", "--quiet", "--timeout", "--help"}),
         ("%%scoop --quiet --t", {"--timeout"}),
         ("%%scoop e", {"each"}),

@@ -205,10 +205,12 @@ def test_a_pool_starts_by_itself_at_the_first_use(new_kernel: Callable[[], Kerne
     assert kernel.run("futures.submit(abs, -1).result()").check().result == "1"
 
 
-def test_two_notebooks_share_a_pool(new_kernel: Callable[[], Kernel], gate: Path) -> None:
+@pytest.mark.parametrize("way", ["ours", "ssh://anywhere/ours --ssh-executable {shell}"], ids=["name", "ssh"])
+def test_two_notebooks_share_a_pool(new_kernel: Callable[[], Kernel], gate: Path, way: str, shell: str) -> None:
+    connect = f"%scoop connect {way.format(shell=shell)}"
     owner, guest = new_kernel(), new_kernel()
     owner.run("%scoop start -n 2 --name ours\nimport os, time\nfrom scoop import futures").check()
-    assert guest.run("%scoop connect ours").check().text() == "Connected to pool 'ours': 2 workers\n"
+    assert guest.run(connect).check().text() == "Connected to pool 'ours': 2 workers\n"
     assert "ours  (in use here)" in guest.run("%scoop pools").check().text()
     define = "import os, time\nfrom scoop import futures\ndef mine(x):\n    print({0!r}, x)\n    return {0!r}"
     for kernel, name in ((owner, "owner's"), (guest, "guest's")):
@@ -235,7 +237,7 @@ def test_two_notebooks_share_a_pool(new_kernel: Callable[[], Kernel], gate: Path
     gate.touch()
     assert owner.run("held_future.result()").check().result == "'held'" and pending.error is None
     # When its owner ends, whoever is connected is told.
-    assert guest.run("%scoop connect ours").check().text().startswith("Connected to pool")
+    assert guest.run(connect).check().text().startswith("Connected to pool")
     cell = guest.begin("print('now')\nlist(futures.map(time.sleep, [60] * 4))")
     guest.until(lambda: "now" in cell.text())
     assert owner.run("%scoop stop").check().text() == "Pool 'ours' stopped.\n"

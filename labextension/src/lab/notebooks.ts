@@ -1,7 +1,11 @@
 /** Notebooks and pools: the cell that connects the one to the other, and the cell that runs a failed task again. */
 
+import type { ICodeCellModel } from "@jupyterlab/cells";
 import { NotebookActions } from "@jupyterlab/notebook";
 import type { INotebookTracker, NotebookPanel } from "@jupyterlab/notebook";
+import type { PartialJSONObject } from "@lumino/coreutils";
+
+const VIEW_MIME = "application/vnd.jupyter.widget-view+json";
 
 /**
  * The code of a cell that connects a notebook to a pool.
@@ -23,6 +27,19 @@ export async function runBelow(panel: NotebookPanel, source: string): Promise<bo
   NotebookActions.insertBelow(content);
   content.activeCell?.model.sharedModel.setSource(source);
   return NotebookActions.run(content, sessionContext);
+}
+
+/** Put an output in the place of those that are the view of a widget. */
+export function replaceView({ content }: NotebookPanel, id: string, data: PartialJSONObject): void {
+  for (const cell of content.model?.cells ?? []) {
+    if (cell.type !== "code") continue;
+    const { outputs } = cell as ICodeCellModel;
+    for (let at = 0; at < outputs.length; at++) {
+      const output = outputs.get(at);
+      const view = output.data[VIEW_MIME] as { model_id?: string } | undefined;
+      if (view?.model_id === id) outputs.set(at, { ...output.toJSON(), data });
+    }
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import scoop
-from scoop import launchers
+from scoop.launchers.names import make, names
 from scoop_core.config import Recruiting
 from scoop_core.launchers import JobState, Order
 from tests.waiting import eventually
@@ -21,20 +21,20 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_launcher_has_a_name() -> None:
-    assert {"local", "ssh", "slurm", "pbs", "torque", "sge"} <= set(launchers.names())
-    assert launchers.make("slurm", per_job=2) == scoop.Slurm(per_job=2)
-    assert launchers.make("local").recruiting(3) == (3, None)
+    assert {"local", "ssh", "slurm", "pbs", "torque", "sge"} <= set(names())
+    assert make("slurm", per_job=2) == scoop.Slurm(per_job=2)
+    assert make("local").recruiting(3) == (3, None)
 
 
 def test_there_is_no_such_launcher_or_option() -> None:
     with pytest.raises(ValueError, match=r"there is no launcher 'lsf': it is local, pbs, .*sge, slurm, ssh, torque"):
-        launchers.make("lsf")
+        make("lsf")
     with pytest.raises(
         ValueError, match="the launcher 'slurm' has no option 'partition', but: per_job, time, memory"
     ):
-        launchers.make("slurm", partition="main")
+        make("slurm", partition="main")
     with pytest.raises(ValueError, match="the launcher 'local' has no option 'time', but: none"):
-        launchers.make("local", time="1h")
+        make("local", time="1h")
 
 
 def test_jobs_are_described_by_words_that_people_use(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_without_a_number_there_is_one_job() -> None:
 )
 def test_bad_options_are_told_at_once(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        launchers.make("slurm", **options)
+        make("slurm", **options)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_bad_options_are_told_at_once(options: dict[str, object], message: str) 
 )
 def test_the_script_of_a_job_can_be_seen(name: str, lines: list[str], tmp_path: Path) -> None:
     more = {"parallel_environment": "smp"} if name == "sge" else {}
-    shown = launchers.make(name, time="2h", **more).show(64).splitlines()
+    shown = make(name, time="2h", **more).show(64).splitlines()
     assert [line for line in lines if line not in shown] == []
     assert shown[-1].endswith(f" -m scoop_core.away {tmp_path}/scoop/scoop-.../pool-job-1.launch")
     assert list(tmp_path.iterdir()) == []

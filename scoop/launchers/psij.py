@@ -1,4 +1,4 @@
-"""Workers in jobs of batch systems that PSI/J knows, such as LSF and Flux; see `launchers`."""
+"""Workers in jobs of batch systems that PSI/J knows, such as LSF and Flux; see `jobs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from scoop.launchers import AnyJobs
+from scoop.launchers.jobs import AnyJobs
 from scoop_core.errors import StartFailed
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from scoop import SGE, PsiJ, Ssh, launchers
-from scoop.launcher_options import check, from_words, options_of
+from scoop import SGE, PsiJ, Ssh
+from scoop.launchers import Local
+from scoop.launchers.names import make
+from scoop.launchers.options import check, from_words, options_of
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Plain:
 
 def test_a_class_need_be_no_data_class() -> None:
     assert [(name, option.type) for name, option in options_of(Plain).items()] == [("site", str), ("loud", bool)]
-    assert options_of(launchers.Local) == {}
+    assert options_of(Local) == {}
 
 
 def test_types_that_only_a_type_checker_knows_are_not_checked() -> None:
@@ -126,8 +128,8 @@ def test_words_that_make_no_sense(words: list[str], type: Any, message: str) -> 
 
 
 def test_a_launcher_is_made_of_what_suits() -> None:
-    assert launchers.make("ssh", hosts=["nodea"]) == Ssh(["nodea"])
+    assert make("ssh", hosts=["nodea"]) == Ssh(["nodea"])
     with pytest.raises(ValueError, match=r"the option 'hosts' can't be 'nodea': expected dict \| list, got str"):
-        launchers.make("ssh", hosts="nodea")
+        make("ssh", hosts="nodea")
     with pytest.raises(ValueError, match="the launcher 'ssh' needs the option 'hosts'"):
-        launchers.make("ssh")
+        make("ssh")
