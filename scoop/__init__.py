@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from scoop.launchers.batch import PBS, SGE, Slurm, Torque
+    from scoop.launchers.psij import PsiJ
 
 __version__ = _SCOOP
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "NothingToReplay",
     "OverLimit",
     "Pool",
+    "PsiJ",
     "RemoteTraceback",
     "ScoopError",
     "Slurm",
@@ -223,6 +225,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"scoop.{name}")
     if name in ("PBS", "SGE", "Slurm", "Torque"):
         return getattr(import_module("scoop.launchers.batch"), name)
+    if name == "PsiJ":
+        return import_module("scoop.launchers.psij").PsiJ
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None
