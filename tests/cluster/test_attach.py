@@ -90,10 +90,7 @@ def test_everything_works_from_another_host(cluster: Cluster, shared_folder: Pat
 def test_ssh_leads_to_a_pool_without_a_port(cluster: Cluster, shared_folder: Path, alone: Program) -> None:
     with Program(cluster, shared_folder, "scoop.connect('ssh://root@head:22')", "nodec") as guest:
         assert guest.ask("list(futures.map(square, range(5)))") == [0, 1, 4, 9, 16]
-        assert guest.ask("pool.connection_file and [pool.name, scoop.BROKER.address]") == [
-            "work",
-            "ssh://root@head:22",
-        ]
+        assert guest.ask("[pool.name, *scoop.BROKER]") == ["work", "head", "ssh://root@head:22"]
 
 
 @WAYS
