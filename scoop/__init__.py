@@ -47,14 +47,16 @@ from scoop_core.errors import (
 )
 from scoop_core.logs import make_logger
 from scoop_core.pool import Pool, connect, pools
+from scoop_core.versions import SCOOP as _SCOOP
 from scoop_jupyter.allowance import within_limits as _within_limits
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from scoop.launchers.batch import PBS, SGE, Slurm, Torque
+    from scoop.launchers.psij import PsiJ
 
-__version__ = "0.1.0"
+__version__ = _SCOOP
 __all__ = [
     "PBS",
     "SGE",
@@ -70,6 +72,7 @@ __all__ = [
     "NothingToReplay",
     "OverLimit",
     "Pool",
+    "PsiJ",
     "RemoteTraceback",
     "ScoopError",
     "Slurm",
@@ -221,6 +224,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"scoop.{name}")
     if name in ("PBS", "SGE", "Slurm", "Torque"):
         return getattr(import_module("scoop.launchers.batch"), name)
+    if name == "PsiJ":
+        return import_module("scoop.launchers.psij").PsiJ
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None

@@ -13,9 +13,9 @@ from scoop_core import files, tunnel
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import PYTHON
 from scoop_core.network import reach
 from scoop_core.tunnel import Tunnel
+from scoop_core.versions import conflict
 
 #: How long a broker may take to say welcome, in seconds; and how much of that another host, to accept a connection.
 WELCOME_SECONDS = 10.0
@@ -61,13 +61,10 @@ def check(connection: Connection) -> None:
     """Whether functions can travel to this pool.
 
     Raises:
-        StartFailed: it runs another Python.
+        StartFailed: it has another Python, or other packages.
     """
-    if connection.python not in ("", PYTHON):
-        raise StartFailed(
-            f"The pool {connection.name!r} runs Python {connection.python}, and this is {PYTHON}; functions travel "
-            "between equal ones only."
-        )
+    if why := conflict(connection.versions):
+        raise StartFailed(f"The pool {connection.name!r} is not for this program: {why}.")
 
 
 def seen_from_elsewhere(connection: Connection) -> Connection:

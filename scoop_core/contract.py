@@ -192,6 +192,9 @@ class AnyPool(Protocol):
     def scale(self, n: int) -> None:
         """Have n workers."""
 
+    def wait(self, n: int | None = None, timeout: float | None = None) -> None:
+        """Wait until n workers are there; None for all that are wanted."""
+
     def restart(self) -> None:
         """Cancel everything, and replace all workers."""
 

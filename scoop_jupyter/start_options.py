@@ -147,7 +147,7 @@ def preview(wish: Wish, name: str | None) -> str:
     """
     show = getattr(wish.launcher, "show", None)
     if wish.launcher is None or show is None:
-        raise ValueError("--dry-run is for launchers that submit jobs: --launcher slurm, say")
+        raise ValueError("--dry-run is for launchers that can show what they submit: slurm, pbs, torque and sge")
     n, recruiting = wish.launcher.recruiting(wish.n)
     assert n is not None and recruiting is not None
     check_size(n, allowed().workers)

@@ -10,7 +10,10 @@ from pathlib import Path
 COMMANDS = {
     "sbatch": """\
 number=$(( $(ls | grep -c script) + 1 ))
-cat > $number.script
+case "$1" in
+    -*|"") cat ;;
+    *) cat "$1" ;;
+esac > $number.script
 echo PENDING > $number.state
 if [ -e open ]; then "{folder}/bin/begin" $number; fi
 echo $number

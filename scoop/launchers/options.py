@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import is_dataclass
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
@@ -33,10 +34,19 @@ def options_of(kind: type) -> dict[str, Option]:
     for base in reversed(inspect.getmro(kind)):
         found = _ARGUMENTS.search(inspect.cleandoc(vars(base).get("__doc__") or "") + "\n")
         texts |= dict(_ARGUMENT.findall(found[1] if found else ""))
+    types = _types(kind)
     return {
-        name: Option(parameter.annotation, parameter.default is parameter.empty, _first_sentence(texts.get(name, "")))
-        for name, parameter in inspect.signature(kind, eval_str=True).parameters.items()
+        name: Option(types.get(name, Any), parameter.default is parameter.empty, _first_sentence(texts.get(name, "")))
+        for name, parameter in inspect.signature(kind).parameters.items()
     }
+
+
+def _types(kind: type) -> dict[str, Any]:
+    """Of the arguments of a class; those of data classes may stand in several modules."""
+    try:
+        return get_type_hints(kind if is_dataclass(kind) else vars(kind).get("__init__", kind))
+    except NameError:  # something is imported for type checkers only: nothing is known then
+        return {}
 
 
 def _first_sentence(text: str) -> str:
@@ -94,8 +104,6 @@ def convert(option: str, value: Any, type: Any, strict: bool = True) -> Any:
     Raises:
         ValueError: it is none.
     """
-    if type is inspect.Parameter.empty:
-        return value
     try:
         return msgspec.convert(value, type, strict=strict)
     except msgspec.ValidationError as error:

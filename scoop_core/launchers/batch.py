@@ -14,18 +14,14 @@ from typing import Protocol
 from scoop_core.config import SECRETS
 from scoop_core.errors import LaunchFailed
 from scoop_core.launchers import JobState, Order
+from scoop_core.launchers.job_files import AGENT, last_lines, write_launch
 from scoop_core.launchers.options import BatchOptions, fill, placeholders, safe_name
 
 #: A batch system that does not answer within so many seconds is overloaded, or down.
 ANSWER_SECONDS = 30.0
-#: What Python is to run in a job; the path of the launch data comes behind.
-AGENT = ("-m", "scoop_core.away")
 #: A batch system is asked for its jobs so often, in seconds: soon after a job was submitted, and then less and less
 #: often, for it has other users as well.
 PAUSES = (1.0, 30.0)
-#: So much of what a job printed is looked at for why it ended: bytes, and lines.
-LAST_BYTES = 4096
-LAST_LINES = 5
 #: Folders of this host or of this login, which Slurm would have jobs look for on others.
 HERE_ONLY = ("TMPDIR", "XDG_RUNTIME_DIR")
 
@@ -142,8 +138,7 @@ class Batch:
         script = self.show(order)
         name = safe_name(order.name)
         file = self._folder / f"{name}.launch"
-        with open(file, "wb", opener=_private) as out:
-            out.write(order.launch)
+        write_launch(file, order.launch)
         try:
             output = self._run(self._system.submit, script)
             job = self._system.submitted(output)
@@ -168,12 +163,7 @@ class Batch:
 
     def why(self, id: str) -> str:
         """The last that a job has printed."""
-        try:
-            text = (self._folder / f"{self._names.get(id, '')}.log").read_bytes()[-LAST_BYTES:]
-        except OSError:  # it printed nothing, or the batch system has not brought it yet
-            return ""
-        lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
-        return " ".join(lines[-LAST_LINES:])
+        return last_lines(self._folder / f"{self._names.get(id, '')}.log")
 
     def cancel(self, ids: Collection[str]) -> None:
         """End these jobs, if they are not over."""
@@ -220,8 +210,3 @@ class Batch:
         if process.returncode and not any(word in said for word in gone):
             raise LaunchFailed(f"{command[0]} failed: {said or f'exit status {process.returncode}'}")
         return out
-
-
-def _private(path: str, flags: int) -> int:
-    """Opens a file that nobody else can read at any moment."""
-    return os.open(path, flags | os.O_EXCL, 0o600)

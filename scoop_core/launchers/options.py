@@ -36,6 +36,19 @@ class BatchOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
                 raise ValueError(f"{text!r} is more than a line")
 
 
+class PsijOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What jobs shall have that PSI/J submits; what is left out, the batch system decides."""
+
+    executor: str  # what it calls the batch system
+    time: int  # how long a job may run, in seconds; PSI/J always says one
+    memory: int = 0  # for all workers of a job together, in bytes
+    queue: str = ""
+    account: str = ""
+    attributes: Mapping[str, str] = {}  # more for the executor, as "lsf.core_isolation"
+    prolog: tuple[str, ...] = ()  # lines of the shell that come first
+    python: str = ""  # the interpreter on those hosts, if it is not the path of this one
+
+
 def parse_time(text: str | int) -> int:
     """Seconds, from a number of them or a text such as "90s", "45m", "1h30m", "2d", "01:30:00" or "1-12:00:00".
 

@@ -278,9 +278,9 @@ def test_a_python_without_scoop_is_told(cluster: Cluster, shared_folder: Path, a
 
 @WAYS
 def test_another_python_is_told(cluster: Cluster, shared_folder: Path, wide: Program, way: Any) -> None:
-    opening = f"(setattr(__import__('scoop_core.attach').attach, 'PYTHON', '2.7'), {way(cluster)})"
+    opening = f"(setattr(__import__('scoop_core.versions').versions, 'PYTHON', '2.7'), {way(cluster)})"
     said = refusal(cluster, shared_folder, opening)
-    assert "runs Python 3." in said and "this is 2.7" in said
+    assert "Python is 2.7 here, and 3." in said
 
 
 # ---- when it breaks ---------------------------------------------------------------------------------------------

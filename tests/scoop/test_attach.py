@@ -14,7 +14,7 @@ import pytest
 
 import scoop
 from scoop import BrokerLost, NoSuchPool, StartFailed, futures
-from scoop_core import attach
+from scoop_core import attach, versions
 from scoop_core.config import SILENCE_SECONDS, Connection
 from scoop_core.current import current
 from scoop_core.files import connection_file, write_connection
@@ -144,9 +144,9 @@ def test_who_runs_another_python_may_look_but_not_submit(
     shell: str, new_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = new_pool(1, "mine")
-    monkeypatch.setattr(attach, "PYTHON", "2.7")
+    monkeypatch.setattr(versions, "PYTHON", "2.7")
     for name in ("mine", "ssh://anywhere/mine"):
-        with pytest.raises(StartFailed, match=r"runs Python 3\.\d+, and this is 2\.7"):
+        with pytest.raises(StartFailed, match=r"Python is 2\.7 here, and 3\.\d+ in the pool"):
             scoop.connect(name, command=shell)
         seen = attach.attach(name, [shell])
         assert seen.picture()["pool"]["name"] == "mine"

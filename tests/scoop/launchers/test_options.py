@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scoop import SGE, Ssh
+from scoop import SGE, PsiJ, Ssh
+from scoop.launchers import Local
 from scoop.launchers.names import make
 from scoop.launchers.options import check, from_words, options_of
 
@@ -54,7 +55,7 @@ def test_options_are_those_of_the_class_and_its_bases() -> None:
     assert found["ports"].type == Sequence[int]
 
 
-@pytest.mark.parametrize("kind", [SGE, Ssh])
+@pytest.mark.parametrize("kind", [SGE, Ssh, PsiJ])
 def test_all_options_of_our_own_are_described(kind: type) -> None:
     found = options_of(kind)
     assert found and [name for name, option in found.items() if not option.help] == []
@@ -73,6 +74,24 @@ def test_all_options_of_our_own_are_described(kind: type) -> None:
 def test_options_that_make_no_sense(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         check("other", options_of(Other), given)
+
+
+class Plain:
+    def __init__(self, site: str, loud: bool = False) -> None:
+        self.site = site
+
+
+def test_a_class_need_be_no_data_class() -> None:
+    assert [(name, option.type) for name, option in options_of(Plain).items()] == [("site", str), ("loud", bool)]
+    assert options_of(Local) == {}
+
+
+def test_types_that_only_a_type_checker_knows_are_not_checked() -> None:
+    Plain.__init__.__annotations__["site"] = "Unknown"
+    try:
+        check("plain", options_of(Plain), {"site": 5, "loud": "very"})
+    finally:
+        Plain.__init__.__annotations__["site"] = "str"
 
 
 def test_options_that_do() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from scoop_core.errors import LaunchFailed, StartFailed
 from scoop_core.launchers import Order
-from scoop_core.launchers.batch import AGENT, Batch
+from scoop_core.launchers.batch import Batch
+from scoop_core.launchers.job_files import AGENT
 from scoop_core.launchers.options import BatchOptions
 from scoop_core.launchers.pbs import PBS
 from scoop_core.launchers.slurm import Slurm
