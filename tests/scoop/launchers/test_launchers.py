@@ -27,7 +27,7 @@ def test_each_launcher_has_a_name() -> None:
 
 
 def test_there_is_no_such_launcher_or_option() -> None:
-    with pytest.raises(ValueError, match=r"there is no launcher 'lsf': it is local, pbs, .*sge, slurm, ssh, torque"):
+    with pytest.raises(ValueError, match=r"there is no launcher 'lsf': it is allocation, local, pbs, "):
         make("lsf")
     with pytest.raises(
         ValueError, match="the launcher 'slurm' has no option 'partition', but: per_job, time, memory"
@@ -90,6 +90,16 @@ def test_where_there_is_no_batch_system_the_start_says_so(monkeypatch: pytest.Mo
     with pytest.raises(scoop.StartFailed, match="sbatch is not here: is this a login node of a Slurm cluster"):
         scoop.start(4, launcher=scoop.Slurm(external_hostname="127.0.0.1"))
     assert not any((tmp_path / "scoop").iterdir())
+
+
+def test_a_process_in_no_job_has_no_allocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_JOB_NODELIST", "SLURM_NODELIST", "PBS_NODEFILE", "PE_HOSTFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(scoop.StartFailed, match="in no job of Slurm, PBS, Torque or Grid Engine"):
+        scoop.start(launcher="allocation")
+    monkeypatch.setenv("PE_HOSTFILE", "/no/such/file")
+    with pytest.raises(scoop.StartFailed, match="/no/such/file"):
+        scoop.start(launcher="allocation")
 
 
 class Broken:
