@@ -69,6 +69,10 @@ class Engine(futures.Engine, Protocol):
         """Where its broker or scheduler is."""
 
     @property
+    def broker_host(self) -> str:
+        """The name of the host that this is."""
+
+    @property
     def backend(self) -> str:
         """How its processes are connected, in a word."""
 
