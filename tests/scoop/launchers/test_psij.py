@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,17 @@ from tests.scoop import tasks
 from tests.waiting import eventually
 
 SECONDS = 60.0
-needs_psij = pytest.mark.skipif(find_spec("psij") is None, reason="there is no PSI/J: pip install psij-python")
+#: Where `make psij` puts it.
+INSTALLED = Path(__file__).parents[3] / "build" / "psij"
+needs_psij = pytest.mark.usefixtures("installed")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("psij") is None:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(INSTALLED)])
+    if find_spec("psij") is None:
+        pytest.skip("there is no PSI/J: make psij")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +59,7 @@ def test_from_the_first_job_to_the_last() -> None:
         pool.scale(4)
         pool.wait(timeout=SECONDS)
         assert len(pool.workers) == 4
+        assert "psij" not in sys.modules  # it starts threads, and handles signals
 
 
 @needs_psij
