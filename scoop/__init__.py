@@ -48,6 +48,7 @@ from scoop_core.errors import (
 )
 from scoop_core.logs import make_logger
 from scoop_core.pool import Pool, connect, pools
+from scoop_core.versions import SCOOP as _SCOOP
 from scoop_jupyter.allowance import within_limits as _within_limits
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from scoop.launchers.batch import PBS, SGE, Slurm, Torque
     from scoop.launchers.psij import PsiJ
 
-__version__ = "0.1.0"
+__version__ = _SCOOP
 __all__ = [
     "PBS",
     "SGE",

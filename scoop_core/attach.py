@@ -13,15 +13,17 @@ from scoop_core import files, tunnel
 from scoop_core.client import Client
 from scoop_core.config import Connection
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import PYTHON
 from scoop_core.network import reach
 from scoop_core.tunnel import Tunnel
+from scoop_core.versions import conflict
 
-#: How long another host may take to accept a connection, in seconds; and its broker, to say welcome then.
+#: How long a broker may take to say welcome, in seconds; and how much of that another host, to accept a connection.
+WELCOME_SECONDS = 10.0
 REACH_SECONDS = 4.0
-WELCOME_SECONDS = 5.0
 #: The same, for those who only want to know whether a pool is there.
 LOOK_SECONDS = 1.0
+#: At so many they look at the same time.
+MOST_LOOKS = 64
 
 
 def attach(name: str | None, ssh: Sequence[str] = ("ssh",), python: str = "") -> Client:
@@ -37,14 +39,18 @@ def attach(name: str | None, ssh: Sequence[str] = ("ssh",), python: str = "") ->
         NoSuchPool: there is none; or several, where no name is given.
         StartFailed: it can't be reached from here, or does not answer.
     """
+    seconds = WELCOME_SECONDS
     if name is not None and tunnel.is_url(name):
         way = Tunnel(name, ssh, python)
         client = Client(way.connection, way=way)
     else:
         connection = files.find(name)
-        client = Client(connection if files.is_here(connection) else seen_from_elsewhere(connection))
+        if not files.is_here(connection):
+            connection = seen_from_elsewhere(connection)
+            seconds -= REACH_SECONDS
+        client = Client(connection)
     try:
-        client.connect(WELCOME_SECONDS)
+        client.connect(seconds)
     except BaseException:
         client.close()
         raise
@@ -55,13 +61,10 @@ def check(connection: Connection) -> None:
     """Whether functions can travel to this pool.
 
     Raises:
-        StartFailed: it runs another Python.
+        StartFailed: it has another Python, or other packages.
     """
-    if connection.python not in ("", PYTHON):
-        raise StartFailed(
-            f"The pool {connection.name!r} runs Python {connection.python}, and this is {PYTHON}; functions travel "
-            "between equal ones only."
-        )
+    if why := conflict(connection.versions):
+        raise StartFailed(f"The pool {connection.name!r} is not for this program: {why}.")
 
 
 def seen_from_elsewhere(connection: Connection) -> Connection:
@@ -90,7 +93,10 @@ def seen_from_elsewhere(connection: Connection) -> Connection:
 def is_for_others(connection: Connection) -> bool:
     """Whether a pool listens on an address that other hosts could reach."""
     address = connection.remote.removeprefix("tcp://").rpartition(":")[0].strip("[]")
-    return bool(address) and not ipaddress.ip_address(address).is_loopback
+    try:
+        return not ipaddress.ip_address(address).is_loopback
+    except ValueError:  # none at all
+        return False
 
 
 def all_pools() -> list[Connection]:
@@ -108,7 +114,7 @@ def usable_elsewhere(name: str = "") -> list[Connection]:
     found = [connection for connection in known if is_for_others(connection)]
     if not found:
         return []
-    with ThreadPoolExecutor(len(found)) as threads:
+    with ThreadPoolExecutor(min(len(found), MOST_LOOKS)) as threads:
         answers = threads.map(_answers, found)
         return [connection for connection, answer in zip(found, answers, strict=True) if answer]
 

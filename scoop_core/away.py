@@ -18,9 +18,10 @@ from scoop_core import files
 from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
 from scoop_core.forkserver import ForkServer, prepare
-from scoop_core.hosts import PYTHON, cpus
+from scoop_core.hosts import cpus
 from scoop_core.network import reach
 from scoop_core.threads import thread_limits
+from scoop_core.versions import conflict, doubts
 
 #: A broker that has not answered by then can't be reached: as a rule it is behind a firewall.
 REACH_SECONDS = 8.0
@@ -30,13 +31,13 @@ def check(launch: Launch) -> None:
     """Whether this host can be part of the pool.
 
     Raises:
-        StartFailed: its Python is another one, or the broker can't be reached.
+        StartFailed: its Python is another one, or a package, or the broker can't be reached.
     """
-    if launch.version != PYTHON:
-        raise StartFailed(
-            f"Python is {PYTHON} here ({sys.executable}), and {launch.version} in the pool; functions travel between "
-            "equal ones only"
-        )
+    versions = launch.connection.versions
+    if why := conflict(versions):
+        raise StartFailed(why)
+    for doubt in doubts(versions):
+        print(f"{socket.gethostname()}: {doubt}", file=sys.stderr)
     address = launch.connection.remote
     try:
         reach(address, REACH_SECONDS)

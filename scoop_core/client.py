@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import json
 import os
@@ -87,6 +88,8 @@ class Client(Peer):
         self._viewers: dict[int, tuple[m.Watch, Viewer]] = {}
         self._specs: dict[tuple[bytes, Options, int], m.Spec] = {}
         self._way = way
+        if way is not None:
+            atexit.register(self.close)
         name = f"r{os.urandom(4).hex()}-{os.getpid()}"
         super().__init__(connection, name, program, connected=way.socket if way else None)
 
@@ -343,6 +346,7 @@ class Client(Peer):
         self.link.close()
         if self._way is not None:
             self._way.close()
+            atexit.unregister(self.close)
 
     def _why_lost(self) -> str:
         return super()._why_lost() if self._way is None else self._way.why_lost()

@@ -81,7 +81,7 @@ class Connection(msgspec.Struct, frozen=True):
     host: str = ""  # where it runs; the runtime folder may be in a home that several hosts share
     remote: str = ""  # for peers of other hosts: TCP ("tcp://10.0.0.5:*" until it is bound); "" if there are none
     shared: str = ""  # the pool's folder for its batch jobs, which all hosts see; 0700; "" if it has none
-    python: str = ""  # its version; functions travel between equal ones only
+    versions: dict[str, str] = {}  # of Python and packages, see `versions`
 
     @property
     def away(self) -> bool:
@@ -134,5 +134,4 @@ class Launch(msgspec.Struct, frozen=True):
     recruiting: Recruiting | None = None  # workers on other hosts
     site: str = ""  # on another host: the name of the agent
     seconds: float = 0.0  # on another host: how long it may be there; 0 for as long as the pool
-    version: str = ""  # of Python; tasks travel between equal ones only
     size: int = 0  # workers on all hosts, the program included

@@ -165,11 +165,11 @@ def find(name: str | None) -> Connection:
     found = [c for c in running if name in (None, c.name)]
     elsewhere = pools_elsewhere()
     found = found or [c for c in elsewhere if name == c.name]
-    known = [repr(c.name) for c in running] + [f"{c.name!r} on {c.host}" for c in elsewhere if c.remote]
-    which = ", ".join(known)
+    which = ", ".join(repr(c.name) for c in running) or "none"
     if not found:
         what = "No pool runs" if name is None else f"No pool {name!r} runs"
-        raise NoSuchPool(f"{what} here (running: {which or 'none'}).")
+        others = ", ".join(f"{c.name!r} on {c.host}" for c in elsewhere)
+        raise NoSuchPool(f"{what} here (running: {which}{'; of other hosts: ' * bool(others)}{others}).")
     if len(found) > 1:
         raise NoSuchPool(f"Several pools run here: say which one ({which}).")
     return found[0]

@@ -1,9 +1,8 @@
-"""What a host is: how many workers it should have by default, and which Python it runs."""
+"""What a host is: how many workers it should have by default."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from math import ceil, floor, isfinite
 from pathlib import Path
@@ -11,8 +10,6 @@ from pathlib import Path
 #: Where memory is limited, a worker is taken to need this much, in bytes: Python, some libraries and their data. The
 #: program that starts the pool is, too.
 WORKER_MEMORY = 256 * 2**20
-#: Functions that travel are byte code, which another version does not understand.
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -27,9 +27,10 @@ from scoop_core.config import (
     Reports,
 )
 from scoop_core.errors import StartFailed
-from scoop_core.hosts import PYTHON, cpus
+from scoop_core.hosts import cpus
 from scoop_core.link import new_secrets
 from scoop_core.threads import thread_limits
+from scoop_core.versions import versions
 
 #: How long a pool may take to start, in seconds; a loaded machine takes a tenth of it.
 START_SECONDS = 30.0
@@ -73,7 +74,7 @@ def launch(
     host = socket.gethostname()
     connection = Connection(
         identity, name, f"ipc://{folder}/broker", folder, shelf, os.getpid(), keys, cap, host,
-        remote, shared, PYTHON,
+        remote, shared, versions(),
     )  # fmt: skip
     limits = thread_limits(n, cpus(), os.environ)
     # The program has it already, so tasks will need it: each worker would take 0.1 s and 20 MB to import it. With
@@ -84,7 +85,7 @@ def launch(
     order = Launch(
         connection, n, server_secret, list(path), os.getcwd(), program, module, forward, list(preload), first, nice,
         memory_limit, sys.argv, reports, out, recruiting,
-        version=PYTHON, size=first + n,
+        size=first + n,
     )  # fmt: skip
     here = str(Path(__file__).resolve().parent.parent)
     # Modules make next to no garbage: to look for it takes longer than the forks.

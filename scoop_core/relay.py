@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -148,11 +147,10 @@ def near(command: Sequence[str]) -> None:
     """Carry between the standard input, a socket, and ssh; say why it is over, or nothing if the pool has ended."""
     program = socket.socket(fileno=0)
     try:
-        ssh = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, pipesize=1 << 20, preexec_fn=die_with_parent)
+        ssh = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=die_with_parent)
     except OSError as error:
         os.write(1, f"{command[0]!r} can't be run: {error.strerror}".encode())
         return
-    signal.signal(signal.SIGTERM, lambda *_: ssh.kill())
     assert ssh.stdin is not None and ssh.stdout is not None and ssh.stderr is not None
     said = ssh.stderr
     lines: deque[str] = deque(maxlen=LINES)
@@ -163,6 +161,8 @@ def near(command: Sequence[str]) -> None:
     try:
         chatter, mark, rest = _greeting(ssh.stdout.fileno())
         if mark:
+            chatter = ""
+            lines.clear()
             unpack(ssh.stdout.fileno(), program, rest)
     except TimeoutError:
         why = "nothing comes from there any more"

@@ -6,7 +6,6 @@ ssh carries is the pool's Unix socket (see `relay`).
 
 from __future__ import annotations
 
-import atexit
 import re
 import shlex
 import socket
@@ -88,7 +87,7 @@ def command(place: Place, ssh: Sequence[str], python: str) -> list[str]:
 
 
 class Tunnel:
-    """One connection to a pool on another host. It ends with this program, or with `close`.
+    """One connection to a pool on another host. It ends with `close`, and with this program.
 
     Attributes:
         socket: leads to the pool's broker; for a `Link`.
@@ -115,7 +114,6 @@ class Tunnel:
                 stdout=PIPE,
                 start_new_session=True,  # an interrupt of this program is none of it
             )
-        atexit.register(self.close)
         try:
             found = self._ask()
             if found is None:
@@ -169,12 +167,11 @@ class Tunnel:
 
     def close(self) -> None:
         """End the connection, once what was sent has left; no process of it is left."""
-        atexit.unregister(self.close)
         self.socket.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS + 1)
         if self._process.poll() is None:
-            self._process.terminate()  # ssh dies with it
+            self._process.kill()  # ssh dies with it
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()

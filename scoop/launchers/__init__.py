@@ -1,8 +1,8 @@
 """Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher.
 
 Each is a class whose arguments are the options, with a method `recruiting`; what that returns names what starts the
-agents, see `scoop_core.launchers`. Here are those that need little, in `batch` and `psij` those for jobs. `names` has
-each by its name.
+agents, see `scoop_core.launchers`. Here are those that need little, in `batch` and `psij` those for jobs; `names`
+finds each by its name.
 """
 
 from __future__ import annotations

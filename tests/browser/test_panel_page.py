@@ -26,6 +26,11 @@ THEMES = {
     "dark": "--jp-layout-color0: #111; --jp-layout-color1: #212121; --jp-ui-font-color1: #fff;"
     "--jp-ui-font-color2: rgba(255,255,255,.7); --jp-brand-color1: #2196f3;" + FONTS,
     "none": "",
+    # As in a dark VS Code, whose widgets bring the colours of JupyterLab's light theme.
+    "vscode": "--jp-layout-color1: #fff; --jp-ui-font-color1: rgba(0,0,0,.87); --jp-ui-font-color2: rgba(0,0,0,.54);"
+    "--jp-brand-color1: #1976d2; --jp-layout-color0: #1f1f1f; --vscode-editor-background: #1f1f1f;"
+    "--vscode-foreground: #ccc; --vscode-descriptionForeground: #9d9d9d; --vscode-focusBorder: #0078d4;"
+    "--vscode-font-family: system-ui, sans-serif; --vscode-editor-font-family: 'DejaVu Sans Mono', monospace;",
 }
 
 PAGE = """<!doctype html><html style="%s"><meta charset="utf-8"><title>Panel</title><link rel="icon" href="data:,">
@@ -590,9 +595,11 @@ def test_the_timeline_as_a_file(page: Page, form: str, begins: bytes) -> None:
     start(page, samples.small())
     open_timeline(page)
     page.evaluate("timeline => showTimeline(timeline)", samples.timeline())
+    page.evaluate("addEventListener('click', (event) => window.clicked = event.target.download)")
     with page.expect_download() as saved:
         page.get_by_role("combobox", name="Save the timeline").select_option(form)
     assert saved.value.suggested_filename == f"timeline.{form}"
+    assert page.evaluate("clicked") == f"timeline.{form}"  # on the page, where VS Code looks for it
     content = Path(saved.value.path()).read_bytes()
     assert content.startswith(begins)
     if form == "json":
@@ -653,7 +660,15 @@ def test_the_cost_of_a_frame(page: Page, groups: int) -> None:
 # --- Looks ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["light", "dark", "none"], indirect=True)
+@pytest.mark.parametrize("page", ["vscode"], indirect=True)
+def test_colours_are_those_of_vs_code_where_there_are_both(page: Page) -> None:
+    start(page, samples.small())
+    script = "() => { const { backgroundColor, color } = getComputedStyle(document.querySelector('.scoop-panel')); "
+    colours = page.evaluate(script + "return [backgroundColor, color]; }")
+    assert colours == ["rgb(31, 31, 31)", "rgb(204, 204, 204)"]
+
+
+@pytest.mark.parametrize("page", ["light", "dark", "none", "vscode"], indirect=True)
 def test_screenshots(page: Page, tmp_path: Path) -> None:
     for name in ("small", "large", "hosts", "jobs", "finished", "failed", "lost", "nothing"):
         start(page, getattr(samples, name)())

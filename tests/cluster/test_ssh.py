@@ -114,7 +114,7 @@ def test_a_host_key_that_is_not_known_is_not_trusted(cluster: Cluster, shared_fo
 
 def test_another_python_is_refused_by_name(cluster: Cluster, shared_folder: Path) -> None:
     fake = shared_folder / "python"
-    other = "import scoop_core.hosts as h; h.PYTHON = '2.7'; $2"
+    other = "import scoop_core.versions as v; v.PYTHON = '2.7'; $2"
     fake.write_text(f'#!/bin/sh\nshift\nexec {sys.executable} -P -c "{other}"\n')
     fake.chmod(0o755)
     with Program(cluster, shared_folder, hosts={"nodea": 1}, python=str(fake)) as program:

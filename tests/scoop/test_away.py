@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy
 import pytest
 
 import scoop
 from scoop import futures
 from scoop_core.config import Launch
-from scoop_core.hosts import PYTHON
 from scoop_core.pool import Pool
 from tests.waiting import eventually
 
@@ -38,7 +38,7 @@ def away(pool: Pool, tmp_path: Path) -> Iterator[Away]:
     def start(n: int = 2, **changes: Any) -> subprocess.Popen[str]:
         connection = msgspec.structs.replace(pool.client.connection, address="", folder="", shelf="")
         site = f"agent-{len(started)}"
-        launch = Launch(connection, n, path=sys.path, cwd=os.getcwd(), version=PYTHON, site=site, size=n)
+        launch = Launch(connection, n, path=sys.path, cwd=os.getcwd(), site=site, size=n)
         file = tmp_path / site
         file.write_bytes(msgspec.json.encode(msgspec.structs.replace(launch, **changes)))
         command = [sys.executable, "-m", "scoop_core.away", str(file)]
@@ -95,9 +95,19 @@ def test_a_job_that_is_killed_loses_nothing(pool: Pool, away: Away) -> None:
 
 
 def test_another_python_is_told(pool: Pool, away: Away) -> None:
-    process = away(version="2.7")
+    connection = msgspec.structs.replace(pool.client.connection, address="", versions={"Python": "2.7"})
+    process = away(connection=connection)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1 and "2.7 in the pool" in said and len(said.splitlines()) == 1
+
+
+def test_a_package_of_another_version_is_told_and_does_no_harm(pool: Pool, away: Away) -> None:
+    versions = {**pool.client.connection.versions, "numpy": numpy.__version__ + ".1"}
+    process = away(1, connection=msgspec.structs.replace(pool.client.connection, address="", versions=versions))
+    eventually(lambda: there(pool) == 1, 20)
+    pool.stop()
+    assert process.stderr is not None
+    assert f"numpy is {numpy.__version__} here, and {numpy.__version__}.1 in the pool" in process.stderr.read()
 
 
 def test_a_module_that_is_missing_is_told(pool: Pool, away: Away) -> None:

@@ -13,7 +13,7 @@ from scoop_core.attach import attach, check, is_for_others, seen_from_elsewhere,
 from scoop_core.config import Connection, Secrets
 from scoop_core.errors import NoSuchPool, StartFailed
 from scoop_core.files import find, write_connection
-from scoop_core.hosts import PYTHON
+from scoop_core.versions import PYTHON
 from tests.scoop_core.test_network import NOBODYS
 
 THERE = Connection(
@@ -67,9 +67,11 @@ def test_from_elsewhere_a_pool_has_neither_socket_nor_shelf(monkeypatch: pytest.
 
 
 def test_another_python_is_refused() -> None:
-    check(msgspec.structs.replace(THERE, python=PYTHON))
-    with pytest.raises(StartFailed, match=rf"'work' runs Python 2\.7, and this is {PYTHON}"):
-        check(msgspec.structs.replace(THERE, python="2.7"))
+    check(msgspec.structs.replace(THERE, versions={"Python": PYTHON}))
+    with pytest.raises(
+        StartFailed, match=rf"'work' is not for this program: Python is {PYTHON} here, and 2\.7 in the pool"
+    ):
+        check(msgspec.structs.replace(THERE, versions={"Python": "2.7"}))
 
 
 def test_only_pools_that_answer_are_usable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +90,7 @@ def test_a_name_is_looked_for_on_other_hosts_if_it_is_not_here() -> None:
     write_connection(THERE)
     assert find("work") == THERE
     for name in (None, "other"):
-        with pytest.raises(NoSuchPool, match=r"runs here \(running: 'work' on there\)"):
+        with pytest.raises(NoSuchPool, match=r"runs here \(running: none; of other hosts: 'work' on there\)\."):
             find(name)
 
 

@@ -101,6 +101,9 @@ export async function save(timeline: Timeline, range: Range, format: Format): Pr
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `timeline.${format}`;
+  // On the page, since VS Code saves for its frames whatever link is clicked there.
+  document.body.append(link);
   link.click();
+  link.remove();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it a while after the click
 }

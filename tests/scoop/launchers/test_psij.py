@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -115,3 +116,34 @@ def test_options_that_make_no_sense() -> None:
 def test_without_psij_the_start_says_what_brings_it() -> None:
     with pytest.raises(scoop.StartFailed, match=r"`pip install 'scoop-jupyter\[psij\]'` brings it"):
         scoop.start(2, launcher=psij())
+
+
+#: Has two jobs cancelled: one that is about to end, and one that stays.
+CANCELS = """
+import sys
+from pathlib import Path
+import psutil
+from scoop_core.launchers import Order, psij
+
+folder = Path(sys.argv[1])
+for name, seconds in (("ends", 1), ("stays", 60)):
+    script = folder / name
+    script.write_text(f"#!/bin/sh\\nsleep {seconds}\\ntouch $0.done\\n")
+    script.chmod(0o755)
+jobs = []
+for name in ("ends", "stays"):
+    launcher = psij.make_psij(str(folder), {"executor": "local", "time": 60, "python": str(folder / name)})
+    job = launcher.submit(Order(1, name, b""))
+    process = psutil.Process(int(job))
+    launcher.cancel([job])
+    process.wait(20)
+    assert launcher.status([job]) == {job: "over"}
+"""
+
+
+@needs_psij
+def test_a_job_that_is_cancelled_may_end_by_itself(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", CANCELS, str(tmp_path)], env=environment, check=True, timeout=60)
+    assert [path.name for path in tmp_path.glob("*.done")] == ["ends.done"]
+    assert list(tmp_path.glob("*.launch")) == []
