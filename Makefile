@@ -12,7 +12,7 @@ NODE_MODULES := labextension/node_modules/.package-lock.json
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install frontend run lab test check format browser executor-tests jupyterhub cluster bench lock clean
+.PHONY: help install frontend run lab test check format browser executor-tests jupyterhub psij cluster bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: install ## execute the quick start in a real kernel and print what its cell
 lab: install ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=notebooks
 
-test: install browser executor-tests jupyterhub cluster check ## all checks, then all tests
+test: install browser executor-tests jupyterhub psij cluster check ## all checks, then all tests
 	npm --prefix labextension test
 	scripts/tests.sh
 
@@ -52,6 +52,9 @@ executor-tests: install ## make sure that Python's own tests of executors are th
 jupyterhub: install ## make sure that the tests of JupyterHub have one
 	scripts/jupyterhub.sh
 
+psij: install ## make sure that the tests of PSI/J have it
+	scripts/psij.sh $(BIN)/python
+
 cluster: ## make sure that the tests on several hosts have what these are made of
 	scripts/cluster.sh
 
@@ -64,6 +67,8 @@ lock: install ## resolve the dependencies anew and write the lock files
 	$(BIN)/uv pip compile deploy/jupyterhub/requirements.in pyproject.toml --constraint requirements.lock \
 		--universal --python-version 3.11 --upgrade --generate-hashes --no-header --quiet \
 		--output-file deploy/jupyterhub/requirements.lock
+	echo psij-python | $(BIN)/uv pip compile - --universal --python-version 3.11 --upgrade --generate-hashes --no-header \
+		--no-annotate --quiet --output-file scripts/psij.lock
 	cd deploy/jupyterhub && npm update --package-lock-only --silent
 
 clean: ## remove .venv, caches and build products

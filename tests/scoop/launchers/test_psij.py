@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +21,17 @@ from tests.scoop import tasks
 from tests.waiting import eventually
 
 SECONDS = 60.0
-needs_psij = pytest.mark.skipif(find_spec("psij") is None, reason="there is no PSI/J: pip install psij-python")
+#: Where `make psij` puts it.
+INSTALLED = Path(__file__).parents[3] / "build" / "psij"
+needs_psij = pytest.mark.usefixtures("installed")
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("psij") is None:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(INSTALLED)])
+    if find_spec("psij") is None:
+        pytest.skip("there is no PSI/J: make psij")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +60,7 @@ def test_from_the_first_job_to_the_last() -> None:
         pool.scale(4)
         pool.wait(timeout=SECONDS)
         assert len(pool.workers) == 4
+        assert "psij" not in sys.modules  # it starts threads, and handles signals
 
 
 @needs_psij
@@ -103,3 +116,34 @@ def test_options_that_make_no_sense() -> None:
 def test_without_psij_the_start_says_what_brings_it() -> None:
     with pytest.raises(scoop.StartFailed, match=r"`pip install 'scoop-jupyter\[psij\]'` brings it"):
         scoop.start(2, launcher=psij())
+
+
+#: Has two jobs cancelled: one that is about to end, and one that stays.
+CANCELS = """
+import sys
+from pathlib import Path
+import psutil
+from scoop_core.launchers import Order, psij
+
+folder = Path(sys.argv[1])
+for name, seconds in (("ends", 1), ("stays", 60)):
+    script = folder / name
+    script.write_text(f"#!/bin/sh\\nsleep {seconds}\\ntouch $0.done\\n")
+    script.chmod(0o755)
+jobs = []
+for name in ("ends", "stays"):
+    launcher = psij.make_psij(str(folder), {"executor": "local", "time": 60, "python": str(folder / name)})
+    job = launcher.submit(Order(1, name, b""))
+    process = psutil.Process(int(job))
+    launcher.cancel([job])
+    process.wait(20)
+    assert launcher.status([job]) == {job: "over"}
+"""
+
+
+@needs_psij
+def test_a_job_that_is_cancelled_may_end_by_itself(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", CANCELS, str(tmp_path)], env=environment, check=True, timeout=60)
+    assert [path.name for path in tmp_path.glob("*.done")] == ["ends.done"]
+    assert list(tmp_path.glob("*.launch")) == []
