@@ -29,7 +29,7 @@ def jobs(grid_engine: GridEngine, tmp_path: Path) -> Iterator[Jobs]:
 
 
 def test_a_job_waits_for_its_turn_and_runs_to_its_end(jobs: Jobs) -> None:
-    busy = [jobs.submit(STAYS, SLOTS, "busy", WHOLE) for _ in NODES]
+    busy = [jobs.submit(STAYS, SLOTS, f"busy-{node}", WHOLE) for node in NODES]
     last = jobs.submit(f"echo $0 $NSLOTS $NHOSTS $JOB_NAME; {STAYS}", SLOTS, "my job/1", WHOLE)
     for job in busy:
         jobs.await_state(job, "running")
@@ -59,12 +59,10 @@ def test_a_job_ends_with_its_time(jobs: Jobs) -> None:
     jobs.await_state(job, "over")
 
 
-def test_a_job_that_can_not_begin_is_over(jobs: Jobs, tmp_path: Path) -> None:
-    folder = tmp_path / "nowhere" / "at all"
-    jobs = Jobs(SGE(), jobs._environment, folder)
-    job = jobs.submit("true")
+def test_a_job_that_can_not_begin_is_over(jobs: Jobs) -> None:
+    template = "#!/bin/sh\n#$ -S /bin/sh\n#$ -j y\n#$ -o /nowhere/at/all\ntrue\n"
+    job = jobs.submit("true", options=BatchOptions(template=template))
     jobs.await_state(job, "over")
-    jobs.close()
 
 
 def test_refusals(jobs: Jobs) -> None:

@@ -28,7 +28,7 @@ def jobs(slurm: Slurm, tmp_path: Path) -> Iterator[Jobs]:
 
 
 def test_a_job_waits_for_its_turn_and_runs_to_its_end(jobs: Jobs) -> None:
-    busy = [jobs.submit(STAYS, CPUS, "busy") for _ in NODES]
+    busy = [jobs.submit(STAYS, CPUS, f"busy-{node}") for node in NODES]
     last = jobs.submit(
         f"echo $0 $SLURM_CPUS_PER_TASK $SLURM_JOB_NUM_NODES $SLURM_JOB_NAME; {STAYS}", CPUS, "my job/1"
     )
