@@ -167,6 +167,8 @@ def test_what_makes_no_sense(kernel: Kernel, line: str, says: str) -> None:
 def test_a_pool_of_a_profile(kernel: Kernel, slurm: FakeSlurm) -> None:
     said = kernel.run("%scoop start --name mine --profile gpu").check().text()
     assert said == "Pool 'mine': no workers yet; 2 jobs with 4 workers are in the queue.\n"
+    shown = kernel.run("get_ipython().magics_manager.registry['ScoopMagics'].notebook.pool").check().result
+    assert shown == "<Pool 'mine': 0 workers, 4 more in the queue>"
     script = slurm.script(slurm.jobs("PENDING")[0])
     assert "#SBATCH --partition=gpu\n#SBATCH --gres=gpu:1\n" in script
 
