@@ -18,7 +18,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from socket import gethostname
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.allowed import allowed as _allowed
@@ -243,7 +242,7 @@ def __getattr__(name: str) -> Any:
 
 
 _OF_POOLS: dict[str, Callable[[Any], Any]] = {
-    "BROKER": lambda engine: BrokerInfo(gethostname(), engine.address),
+    "BROKER": lambda engine: BrokerInfo(engine.broker_host, engine.address),
     "CONFIGURATION": lambda engine: {"headless": False, "backend": engine.backend},
     "IS_ORIGIN": lambda engine: engine.for_people,
     "SIZE": lambda engine: engine.size,

@@ -69,6 +69,10 @@ class Engine(futures.Engine, Protocol):
         """Where its broker or scheduler is."""
 
     @property
+    def broker_host(self) -> str:
+        """The name of the host that this is."""
+
+    @property
     def backend(self) -> str:
         """How its processes are connected, in a word."""
 
@@ -187,6 +191,9 @@ class AnyPool(Protocol):
 
     def scale(self, n: int) -> None:
         """Have n workers."""
+
+    def wait(self, n: int | None = None, timeout: float | None = None) -> None:
+        """Wait until n workers are there; None for all that are wanted."""
 
     def restart(self) -> None:
         """Cancel everything, and replace all workers."""

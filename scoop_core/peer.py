@@ -85,6 +85,11 @@ class Peer(Mapper):
         return self.connection.address or self.connection.remote
 
     @property
+    def broker_host(self) -> str:
+        """The name of the broker's host."""
+        return self.connection.host or socket.gethostname()
+
+    @property
     def backend(self) -> str:
         """How the processes are connected."""
         return "TCP" if self.connection.secrets else "Unix"

@@ -56,6 +56,11 @@ def line_parser() -> tuple[_Parser, dict[str, _Parser]]:
     commands.add_parser("status", help="show workers and tasks", description="Show workers and tasks, as text.")
     scale = commands.add_parser("scale", help="change the number of workers", description="Have N workers.")
     scale.add_argument("n", type=positive, metavar="N", help="how many")
+    wait = commands.add_parser(
+        "wait", help="wait for workers", description="Wait until workers are there that come in batch jobs."
+    )
+    wait.add_argument("n", nargs="?", type=positive, metavar="N", help="how many (default: all that are wanted)")
+    wait.add_argument("--timeout", type=_seconds, metavar="S", help="no longer than S seconds")
     commands.add_parser("restart", help="replace all workers", description="Cancel all, and replace every worker.")
     connect = commands.add_parser(
         "connect",

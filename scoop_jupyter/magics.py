@@ -113,6 +113,12 @@ class ScoopMagics(Magics):
         self.notebook.ensure(options.n)
         print(self._workers())
 
+    def _wait(self, options: Namespace) -> None:
+        self.notebook.ensure()
+        assert self.notebook.pool is not None
+        self.notebook.pool.wait(options.n, options.timeout)
+        print(self._workers())
+
     def _restart(self, options: Namespace) -> None:
         self.notebook.ensure()
         assert self.notebook.pool is not None

@@ -9,7 +9,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from socket import gethostname
 from typing import Any
+from urllib.parse import urlsplit
 
 import distributed
 
@@ -81,6 +83,11 @@ class DaskEngine(Mapper):
     def address(self) -> str:
         """Of the scheduler."""
         return str(self.client.scheduler.address)
+
+    @property
+    def broker_host(self) -> str:
+        """The name or address of the scheduler's host."""
+        return urlsplit(self.address).hostname or gethostname()
 
     # ---- what differs in a program and on a worker -------------------------------------------------------------
 

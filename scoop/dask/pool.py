@@ -69,6 +69,18 @@ class DaskPool:
         if n:
             self.client.client.wait_for_workers(n, timeout=timeout)
 
+    def wait(self, n: int | None = None, timeout: float | None = None) -> None:
+        """Wait until workers are there, as jobs bring them.
+
+        Args:
+            n: how many; None for one, as nobody but the cluster knows how many there will be.
+            timeout: in seconds; None for no limit.
+
+        Raises:
+            TimeoutError: they are not there yet.
+        """
+        self.client.client.wait_for_workers(n or 1, timeout=timeout)
+
     def restart(self) -> None:
         """Cancel everything, and replace all workers.
 

@@ -1,18 +1,22 @@
 """Where the workers of a pool are, if not on this host: what `scoop.start` is given as its launcher.
 
 Each is a class whose arguments are the options, with a method `recruiting`; what that returns names what starts the
-agents, see `scoop_core.launchers`. Here are those that need little, in `batch` and `psij` those for jobs; `names`
+agents, see `scoop_core.launchers`. Those here need little; `batch` and `psij` have those for jobs. The module `names`
 finds each by its name.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from scoop_core.config import Recruiting
+from scoop_core.errors import StartFailed
+from scoop_core.launchers.allocation import allocation
 from scoop_core.launchers.shells import ssh_name, with_numbers
 from scoop_core.network import own_names, resolve, route_to
 from scoop_core.plan import deal, from_names
@@ -102,3 +106,35 @@ class Ssh:
         if self.external_hostname:
             return resolve(self.external_hostname)
         return route_to(ssh_name(command, first))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allocation:
+    """Workers on all hosts of the batch job around this process, as a notebook in a job of several hosts has them.
+
+    Each host has a worker for each task or slot that the job has there; or, if each has just one, for each CPU.
+
+    Args:
+        tunnel: see `Ssh`.
+        external_hostname: see `Ssh`.
+        command: see `Ssh`.
+    """
+
+    tunnel: bool = False
+    external_hostname: str = ""
+    command: str = "ssh"
+
+    def recruiting(self, n: int | None, program: bool = False) -> tuple[int, Recruiting | None]:
+        """As `Ssh.recruiting`.
+
+        Raises:
+            StartFailed: there is no such job, or what is said of it can't be understood.
+        """
+        try:
+            job = allocation(os.environ, lambda path: Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise StartFailed(f"What the batch system says of this job can't be used: {error}.") from error
+        if job is None:
+            raise StartFailed("This process is in no job of Slurm, PBS, Torque or Grid Engine.")
+        ssh = Ssh(dict(job.hosts), self.tunnel, self.external_hostname, self.command)
+        return ssh.recruiting(n, program)

@@ -7,26 +7,12 @@ _MOST = 3  # that are named
 
 
 def missing(snapshot: Snapshot) -> Missing | None:
-    """Return how many are there, and what keeps the others; None if nobody is missing.
-
-    Where a batch system chooses the hosts, one counts jobs: they have no other name before they run.
-    """
+    """Return how many are there, and what keeps the others; None if nobody is missing."""
     rows = [row for row in snapshot["pool"].get("recruits", []) if row["slots"]]
-    absent = [row for row in rows if row["state"] != "running"]
-    if not absent:
+    if all(row["state"] == "running" for row in rows):
         return None
-    by_host = all(row["host"] for row in rows)
-    troubles = [f"{_name(row)}: {' '.join(row['trouble'].split())}" for row in absent if row["trouble"]]
-    awaited = [_name(row) for row in absent if not row["trouble"]]
-    there = len(rows) - len(absent)
-    says = f"{number(there)} of {plural(len(rows), 'other host' if by_host else 'job')}"
-    if not by_host:
-        says += " running" + f", {number(len(awaited))} pending" * bool(awaited)
-    else:
-        says += f" {'is' if 1 in (there, len(rows)) else 'are'} there"
-        if awaited:
-            says += f"; awaited: {' '.join([', '.join(awaited[:_MOST]), *more(len(awaited) - _MOST, 'host')])}"
-    return {"says": says, "troubles": troubles[:_MOST] + more(len(troubles) - _MOST, "host" if by_host else "job")}
+    # Where a batch system chooses the hosts, one counts jobs: they have no other name before they run.
+    return _missing_hosts(rows) if all(row["host"] for row in rows) else _missing_jobs(rows)
 
 
 def workforce(snapshot: Snapshot) -> str:
@@ -47,5 +33,27 @@ def workforce(snapshot: Snapshot) -> str:
     return f"{now}; {count} with {plural(queued, 'worker')} {'is' if count == '1 job' else 'are'} in the queue."
 
 
-def _name(row: RecruitRow) -> str:
-    return row["host"] or (f"job {row['job']}" if row["job"] else row["agent"])
+def _missing_hosts(rows: list[RecruitRow]) -> Missing:
+    absent = [row for row in rows if row["state"] != "running"]
+    there = len(rows) - len(absent)
+    says = f"{number(there)} of {plural(len(rows), 'other host')} {'is' if 1 in (there, len(rows)) else 'are'} there"
+    if awaited := [row["host"] for row in absent if not row["trouble"]]:
+        says += f"; awaited: {' '.join([', '.join(awaited[:_MOST]), *more(len(awaited) - _MOST, 'host')])}"
+    troubles = [f"{row['host']}: {_line(row['trouble'])}" for row in absent if row["trouble"]]
+    return {"says": says, "troubles": troubles[:_MOST] + more(len(troubles) - _MOST, "host")}
+
+
+def _missing_jobs(rows: list[RecruitRow]) -> Missing:
+    jobs = [row for row in rows if row["agent"]]
+    running = sum(row["state"] == "running" for row in jobs)
+    parts = [f"{number(running)} of {plural(len(jobs), 'job')} running"] if jobs else []
+    if running < len(jobs):
+        parts.append(f"{number(len(jobs) - running)} pending")
+    if jobless := sum(row["slots"] for row in rows if not row["agent"]):
+        parts.append(f"no job for {plural(jobless, 'worker')}")
+    troubles = [_line(row["trouble"]) for row in rows if row["state"] != "running" and row["trouble"]]
+    return {"says": ", ".join(parts), "troubles": troubles[:_MOST] + more(len(troubles) - _MOST, "job")}
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -10,8 +10,8 @@ Status = Literal["starting", "waiting", "running", "done", "failed", "cancelled"
 class RecruitRow(TypedDict):
     """Another host, or a batch job, that should have workers."""
 
-    agent: str
-    host: str  # empty where a batch system has not chosen one yet
+    agent: str  # empty where nobody was sent for yet
+    host: str  # empty where a batch system chooses
     job: str
     state: Literal["pending", "running", "over"]
     slots: int

@@ -33,6 +33,19 @@ def test_cells(cluster: Cluster, slurm: Slurm, shared_folder: Path, tmp_path: Pa
             assert matches(after.text, outputs[id(block)]), f"{after.text}\nbut it prints\n{outputs[id(block)]}"
 
 
+def test_commands_for_pools_of_other_hosts(cluster: Cluster, shared_folder: Path) -> None:
+    lines = [line[2:] for block in PAGE if block.language == "console" for line in block.text.splitlines()]
+    assert len(lines) == 2
+    with Program(cluster, shared_folder, "scoop.start(2, 'work')", "nodec"):
+        said = ""
+        for line in lines:
+            command = line.partition("#")[0].replace(" top ", " top --once ")
+            done = cluster.run("head", ["sh", "-c", f"PATH={Path(sys.executable).parent}:$PATH; {command}"])
+            assert done.stderr == "", command
+            said += done.stdout
+        assert "Pool 'work' on nodec" in said
+
+
 def test_commands(cluster: Cluster) -> None:
     folder = cluster.folder / "page"
     folder.mkdir()

@@ -33,17 +33,15 @@ with Hub(Path(folder), {name}, json.loads(environment)) as hub, closing(User(hub
 CELLS = [
     "%load_ext scoop",
     "%scoop start -n 4 --launcher slurm --per-job 2 --time 10m --memory 600MB",
+    "%scoop wait --timeout 25",
     """%%scoop --quiet
 import getpass, socket, time
 factor = 3
 def where(i):
     time.sleep(0.05)
     return factor * i, socket.gethostname(), getpass.getuser()
-hosts = set()
-while len(hosts) < 2:  # the second job may begin later
-    found = list(futures.map(where, range(60)))
-    hosts |= {host for _, host, _ in found}
-print(sum(value for value, *_ in found), len(hosts), {user for *_, user in found})""",
+found = list(futures.map(where, range(60)))
+print(sum(value for value, *_ in found), len({host for _, host, _ in found}), {user for *_, user in found})""",
     "%scoop status",
     "%scoop stop",
     "!squeue --noheader --states=PENDING,RUNNING",
@@ -63,7 +61,7 @@ def test_a_notebook_on_a_hub_has_slurm_start_its_workers(
         (tmp_path / "hub").mkdir()
         env = {"PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
         done = cluster.run("head", command, input=json.dumps(CELLS), env=env, timeout=240)
-    _, start, cell, status, stop, queue = json.loads(done.stdout.splitlines()[-1])
-    assert "2 jobs" in start
+    _, start, wait, cell, status, stop, queue = json.loads(done.stdout.splitlines()[-1])
+    assert "2 jobs" in start and wait == "4 workers\n"
     assert cell == f"5310 2 {{'{name}'}}\n"
     assert "where" in status and "stopped" in stop and queue == ""

@@ -112,6 +112,24 @@ def test_a_host_key_that_is_not_known_is_not_trusted(cluster: Cluster, shared_fo
     assert done.stdout.startswith("2 ")
 
 
+def test_the_users_own_configuration_of_ssh_leads_the_way(cluster: Cluster, shared_folder: Path) -> None:
+    own = shared_folder / "config"
+    settings = [
+        "Include /etc/ssh/ssh_config",
+        "Host behind",
+        "HostName nodeb",
+        "User root",
+        "Port 22",
+        "ProxyJump nodea",
+    ]
+    own.write_text("\n".join([*settings, ""]))
+    with Program(cluster, shared_folder, hosts={"behind": 2}, command=f"ssh -F {own}") as program:
+        assert program.hosts() == {"nodeb": 2}
+        jumped = cluster.run("nodea", ["sh", "-c", "ss -tnH state established dport = :22"]).stdout
+        assert cluster.address("nodeb") in jumped
+        assert program.ask("tree(3)") == 27
+
+
 def test_another_python_is_refused_by_name(cluster: Cluster, shared_folder: Path) -> None:
     fake = shared_folder / "python"
     other = "import scoop_core.versions as v; v.PYTHON = '2.7'; $2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,14 @@ def where(i):
 if __name__ == "__main__":
     places = set(futures.map(where, range(40 * scoop.SIZE)))
     print(scoop.SIZE, "workers on", sorted(host for host, _ in places))
+"""
+
+POOL = """
+import scoop
+
+if __name__ == "__main__":
+    with scoop.start(launcher="allocation") as pool:
+        print("workers on", sorted(worker["host"] for worker in pool.workers))
 """
 
 
@@ -54,9 +63,22 @@ def test_slurm(slurm: Slurm, folder: Path, tasks: int, said: str) -> None:
     assert log.read_text() == said
 
 
-def test_grid_engine(grid_engine: GridEngine, folder: Path) -> None:
-    command = ["qsub", "-terse", "-pe", "smp", "2", "-wd", str(folder), str(FILES / "grid_engine.sh")]
+def test_what_starts_a_pool_itself_in_a_job_has_all_its_hosts(slurm: Slurm, folder: Path) -> None:
+    lines = ["#!/bin/sh", "#SBATCH --output=log", "#SBATCH --nodes=3", "exec python pool.py", ""]
+    (folder / "job.sh").write_text("\n".join(lines))
+    (folder / "pool.py").write_text(POOL)
+    command = ["sbatch", f"--chdir={folder}", "--ntasks=5", "job.sh"]
+    subprocess.run(command, env=here(slurm.environment), cwd=folder, capture_output=True, check=True)
+    log = folder / "log"
+    eventually(lambda: log.exists() and "workers" in log.read_text(), SECONDS, 0.05)
+    assert log.read_text() == "workers on ['nodea', 'nodea', 'nodeb', 'nodeb', 'nodec']\n"
+
+
+@pytest.mark.parametrize(("environment", "slots", "hosts"), [("smp", 2, 1), ("spread", 5, 3)])
+def test_grid_engine(grid_engine: GridEngine, folder: Path, environment: str, slots: int, hosts: int) -> None:
+    command = ["qsub", "-terse", "-pe", environment, str(slots), "-wd", str(folder), str(FILES / "grid_engine.sh")]
     done = subprocess.run(command, env=here(grid_engine.environment), capture_output=True, text=True, check=True)
     log = folder / f"program.o{done.stdout.strip()}"
     eventually(lambda: log.exists() and "workers" in log.read_text(), SECONDS, 0.05)
-    assert log.read_text().startswith("2 workers on ['node")
+    count, places = log.read_text().split(" workers on ")
+    assert count == str(slots) and len(set(ast.literal_eval(places))) == hosts

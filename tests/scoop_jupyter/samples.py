@@ -77,10 +77,10 @@ def worker(
 
 
 def recruit(
-    host: str, state: JobState = "running", trouble: str = "", *, job: str = "", slots: int = 4
+    host: str, state: JobState = "running", trouble: str = "", *, job: str = "", agent: str = "agent", slots: int = 4
 ) -> RecruitRow:
     """Return one host that was sent for, or one batch job."""
-    return {"agent": "agent", "host": host, "job": job, "state": state, "slots": slots, "trouble": trouble}
+    return {"agent": agent, "host": host, "job": job, "state": state, "slots": slots, "trouble": trouble}
 
 
 def snapshot(
@@ -164,7 +164,7 @@ def jobs() -> Snapshot:
     """Eight batch jobs were wanted, of which two run by now."""
     run = hosts()
     run["workers"] = run["workers"][4:]
-    rows = [recruit("nodea", job="4711"), recruit("nodeb", job="4712")]
+    rows = [recruit("", job="4711"), recruit("", job="4712")]
     run["pool"]["recruits"] = rows + [recruit("", "pending", job=str(4713 + n)) for n in range(6)]
     run["missing"] = missing(run)
     return run

@@ -10,7 +10,7 @@ import pytest
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
 COMMANDS = [
-    "start", "stop", "status", "scale", "restart", "connect", "profiles", "pools",
+    "start", "stop", "status", "scale", "wait", "restart", "connect", "profiles", "pools",
     "each", "sync", "debug", "output", "panel", "help",
 ]  # fmt: skip
 
@@ -74,6 +74,8 @@ def test_scale(kernel: Kernel) -> None:
     assert kernel.run("%scoop scale 1").check().text() == "1 worker\n"
     assert kernel.run("len(processes(1))").check().result == "1"
     assert kernel.run("%scoop scale 2").check().text() == "2 workers\n"
+    assert kernel.run("%scoop wait 2 --timeout 5").check().text() == "2 workers\n"
+    assert "2 of 3 workers are there after 0.1 s" in kernel.run("%scoop wait 3 --timeout 0.1").text("stderr")
 
 
 def test_restart_replaces_all_workers(kernel: Kernel) -> None:

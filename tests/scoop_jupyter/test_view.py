@@ -310,11 +310,12 @@ def test_everybody_is_there() -> None:
         ("a b c d e", "0 of 5 other hosts are there; awaited: a, b, c … and 2 more hosts", []),
         ("a! b! c! d!", "0 of 4 other hosts are there", [*(f"{n}: no route to host" for n in "abc"), f"{MORE} host"]),
         ("1 2 3", "0 of 3 jobs running, 3 pending", []),
-        ("A B 3 4! 0!", "2 of 5 jobs running, 1 pending", ["job 4: no route to host", "agent: no route to host"]),
+        ("1 A 0", "1 of 2 jobs running, 1 pending, no job for 4 workers", []),
+        ("0!", "no job for 4 workers", ["no route to host"]),
     ],
 )  # fmt: skip
 def test_who_is_missing_and_why(rows: str, says: str, troubles: list[str]) -> None:
-    """A capital is there; a number is a job without a host, 0 one that was never taken; ! is in trouble."""
+    """A capital is there; a number is a job, 0 what no job was submitted for; ! is in trouble."""
     run = samples.small()
     run["pool"]["recruits"] = [
         samples.recruit(
@@ -322,6 +323,7 @@ def test_who_is_missing_and_why(rows: str, says: str, troubles: list[str]) -> No
             "running" if row.isupper() else "over" if "!" in row else "pending",
             "no route\nto host" if "!" in row else "",
             job=row[0].strip("0") if row[0].isdecimal() else "",
+            agent="" if row[0] == "0" else "agent",
         )
         for row in rows.split()
     ]

@@ -92,6 +92,16 @@ def test_where_there_is_no_batch_system_the_start_says_so(monkeypatch: pytest.Mo
     assert not any((tmp_path / "scoop").iterdir())
 
 
+def test_a_process_in_no_job_has_no_allocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_JOB_NODELIST", "SLURM_NODELIST", "PBS_NODEFILE", "PE_HOSTFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(scoop.StartFailed, match="in no job of Slurm, PBS, Torque or Grid Engine"):
+        scoop.start(launcher="allocation")
+    monkeypatch.setenv("PE_HOSTFILE", "/no/such/file")
+    with pytest.raises(scoop.StartFailed, match="/no/such/file"):
+        scoop.start(launcher="allocation")
+
+
 class Broken:
     """A launcher of another package, with faults."""
 
