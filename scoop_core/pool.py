@@ -177,7 +177,10 @@ class Pool:
         if not self.alive:
             return f"<Pool {self.name!r}: stopped>"
         with contextlib.suppress(BrokerLost):
-            return f"<Pool {self.name!r}: {len(self.workers)} workers>"
+            picture = self.client.picture()
+            queued = on_their_way(picture)
+            more = f", {queued} more in the queue" if queued else ""
+            return f"<Pool {self.name!r}: {len(picture['workers'])} workers{more}>"
         return f"<Pool {self.name!r}: lost>"
 
 

@@ -33,18 +33,23 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     preload: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
-    def make(self, name: str = "", **options: Any) -> Launcher:
+    def on(self, launcher: str) -> Profile:
+        """The same with this launcher; if it is another one, the options of the former are not for it."""
+        if launcher == self.launcher:
+            return self
+        return msgspec.structs.replace(self, launcher=launcher, options={})
+
+    def make(self, **options: Any) -> Launcher:
         """The launcher.
 
         Args:
-            name: of another one.
             options: that come before those of the profile.
 
         Raises:
             ValueError: it has no such options.
             StartFailed: it needs what is not installed.
         """
-        return make(name or self.launcher, **{**self.options, **options})
+        return make(self.launcher, **{**self.options, **options})
 
 
 class Entry(msgspec.Struct, frozen=True):

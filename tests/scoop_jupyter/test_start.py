@@ -141,7 +141,7 @@ def test_a_template_comes_from_a_file_and_what_was_shown_can_be_one(kernel: Kern
         ("start --launcher slurm --host nodea", "--host is no option of the launcher 'slurm'\n"),
         ("start --host nodea --time 2h", "--time is no option of the launcher 'ssh'"),
         ("start --launcher ssh", "the launcher 'ssh' needs --host"),
-        ("start --launcher lsf", "there is no launcher 'lsf': it is allocation, local, "),
+        ("start --launcher lsf", "there is no launcher 'lsf': it is "),
         ("start --launcher slurm --time soon", "'soon' is no time: write 90s, 45m"),
         ("start --launcher slurm --per-job 0", "argument --per-job: '0' is not a positive number"),
         ("start --launcher slurm --option gpus=1", "the launcher 'slurm' has no option 'gpus', but: per_job"),
@@ -167,6 +167,8 @@ def test_what_makes_no_sense(kernel: Kernel, line: str, says: str) -> None:
 def test_a_pool_of_a_profile(kernel: Kernel, slurm: FakeSlurm) -> None:
     said = kernel.run("%scoop start --name mine --profile gpu").check().text()
     assert said == "Pool 'mine': no workers yet; 2 jobs with 4 workers are in the queue.\n"
+    shown = kernel.run("get_ipython().magics_manager.registry['ScoopMagics'].notebook.pool").check().result
+    assert shown == "<Pool 'mine': 0 workers, 4 more in the queue>"
     script = slurm.script(slurm.jobs("PENDING")[0])
     assert "#SBATCH --partition=gpu\n#SBATCH --gres=gpu:1\n" in script
 
@@ -178,6 +180,13 @@ def test_what_the_line_says_comes_before_the_profile(kernel: Kernel) -> None:
     for option in ("--time=0-00:30:00", "--partition=fast", "--account=physics", "--gres=gpu:1"):
         assert f"#SBATCH {option}\n" in said
     assert kernel.run("%scoop start --profile small -n 1 --name one").check().text() == "Pool 'one': 1 worker\n"
+
+
+def test_another_launcher_has_none_of_the_options_of_the_profile(kernel: Kernel) -> None:
+    said = kernel.run("%scoop start --profile gpu --launcher local -n 1 --name one").check().text()
+    assert said == "Pool 'one': 1 worker\n"
+    said = kernel.run(f"%scoop start --profile gpu --launcher pbs {HERE} --dry-run").check().text()
+    assert said.startswith("1 job of 4 workers; its script:\n") and "gpu" not in said
 
 
 def test_a_profile_without_a_launcher_is_for_this_host(kernel: Kernel) -> None:
