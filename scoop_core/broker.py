@@ -18,6 +18,7 @@ from scoop_core.courier import Carry, Courier, Inline
 from scoop_core.files import remove_pool
 from scoop_core.ledger import Send
 from scoop_core.link import open_hub
+from scoop_core.plan import rooms
 from scoop_core.processes import kill_group, open_pid
 from scoop_core.store import Shelf
 
@@ -51,7 +52,7 @@ class Broker:
         }
         here = None
         if launch.recruiting is not None:
-            here = dict(launch.recruiting.hosts).get("", 0)
+            here = rooms(list(launch.recruiting.hosts), launch.n).get("", 0)
         shelf = launch.connection.shelf
         self.state = BrokerState(launch.connection.name, shown, launch.n, launch.first, here, shelf)
         self._shelf = Shelf(shelf, "broker")

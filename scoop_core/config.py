@@ -107,7 +107,7 @@ class Recruiting(msgspec.Struct, frozen=True):
     launcher: str  # "module:name" of what makes the launcher from the pool's shared folder and the options
     options: dict[str, Any]
     listen: str  # the address of the pool's host at which its broker listens for them
-    hosts: list[tuple[str, int]] = []  # each with its workers; "" is the host of the pool
+    hosts: list[tuple[str, int]] = []  # each with the workers that it is meant for; "" is the host of the pool
     slots: int = 0  # workers of a batch job; 0 where hosts are named
     seconds: float = 0.0  # how long an agent may be there; 0 for as long as the pool
     folder: str = ""  # in this one the pool has its shared folder, if it needs one: all hosts see it

@@ -11,7 +11,7 @@ import msgspec
 
 from scoop_core import messages as m
 from scoop_core.launchers import JobState
-from scoop_core.plan import deal
+from scoop_core.plan import rooms
 from scoop_core.recruits import LOST, Attempt, Backoff, Cancel, Step, Submit
 
 
@@ -27,12 +27,14 @@ class NamedHosts:
     """What becomes of the hosts of a pool: the state of its recruiter, see `recruits.Recruits`.
 
     Args:
-        hosts: each with its workers, in the order in which they get more; "" is the host of the broker.
+        hosts: each with the workers that it is meant for, in the order in which they get more; "" is the host of the
+            broker.
+        n: how many workers there are to be at first.
     """
 
-    def __init__(self, hosts: list[tuple[str, int]]) -> None:
+    def __init__(self, hosts: list[tuple[str, int]], n: int) -> None:
         self._plan = hosts
-        self._rooms = dict(hosts)
+        self._rooms = rooms(list(hosts), n)
         self._hosts = {host: Host(Backoff()) for host, _ in hosts if host}
         self._leaving: list[Attempt] = []
 
@@ -40,8 +42,7 @@ class NamedHosts:
 
     def wanted(self, wanted: m.Wanted, now: float) -> Iterator[Step]:
         if wanted.n != sum(self._rooms.values()):
-            dealt = dict(deal(list(self._plan), wanted.n)) if wanted.n else {}
-            self._rooms = dict.fromkeys(self._rooms, 0) | dealt
+            self._rooms = rooms(list(self._plan), wanted.n)
             yield m.Rooms((("", self._rooms.get("", 0)),))
         for name, host in self._hosts.items():
             if host.attempt is not None:

@@ -110,6 +110,11 @@ def deal(hosts: Hosts, n: int) -> list[tuple[str, int]]:
     return [(host, count) for (host, _), count in zip(hosts, counts, strict=True) if count]
 
 
+def rooms(hosts: Hosts, n: int) -> dict[str, int]:
+    """How many workers each of these hosts has, if there are n: some may have none."""
+    return {**{host: 0 for host, _ in hosts}, **(dict(deal(hosts, n)) if n and hosts else {})}
+
+
 def plan(hosts: Hosts, n: int | None, here: Collection[str], cores: int) -> Hosts:
     """How many workers each host shall have.
 

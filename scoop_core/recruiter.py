@@ -39,7 +39,9 @@ class Recruiter:
         self._launcher: Launcher = getattr(import_module(module), make)(
             launch.connection.shared, **recruiting.options
         )
-        self._state: Recruits = BatchJobs(recruiting.slots) if recruiting.slots else NamedHosts(recruiting.hosts)
+        self._state: Recruits = (
+            BatchJobs(recruiting.slots) if recruiting.slots else NamedHosts(recruiting.hosts, launch.n)
+        )
         self._inbox: queue.SimpleQueue[m.Wanted | None] = queue.SimpleQueue()  # None: the pool ends
         self._told: m.Recruits | None = None
         self._pause = self._launcher.pauses[0]

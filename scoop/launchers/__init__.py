@@ -19,7 +19,7 @@ from scoop_core.errors import StartFailed
 from scoop_core.launchers.allocation import allocation
 from scoop_core.launchers.shells import ssh_name, with_numbers
 from scoop_core.network import own_names, resolve, route_to
-from scoop_core.plan import deal, from_names
+from scoop_core.plan import from_names
 
 
 class Launcher(Protocol):
@@ -85,13 +85,11 @@ class Ssh:
         command = shlex.split(self.command)
         named = list(self.hosts.items()) if isinstance(self.hosts, Mapping) else from_names(self.hosts)
         hosts = with_numbers(named, own_names(), command)
-        if n is not None:
-            hosts = deal(list(hosts), n)
-        n = sum(count for _, count in hosts)
+        n = sum(count for _, count in hosts) if n is None else n
         if program:
             first = next((index for index, (host, _) in enumerate(hosts) if not host), 0)
             hosts[first] = hosts[first][0], hosts[first][1] - 1
-        others = [host for host, count in hosts if host and count]
+        others = [host for host, _ in hosts if host]
         if not others:
             return n, None
         options = {"shell": command, "python": self.python, "tunnel": self.tunnel}

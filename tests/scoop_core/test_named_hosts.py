@@ -13,7 +13,7 @@ class Play:
     """A recruiter's state, and what it has done so far: agents that were started, and jobs that were ended."""
 
     def __init__(self, *hosts: tuple[str, int]) -> None:
-        self.state = NamedHosts(list(hosts))
+        self.state = NamedHosts(list(hosts), sum(count for _, count in hosts))
         self.now = 0.0
         self.n = sum(count for _, count in hosts)
         self.there: list[str] = []
@@ -108,6 +108,14 @@ def test_workers_are_dealt_anew_when_another_number_is_wanted() -> None:
     play.there.clear()  # they were let go
     play.want(5)
     assert [s.slots for s in play.submitted[2:]] == [2, 2]
+
+
+def test_hosts_that_were_not_needed_at_first_get_workers_later() -> None:
+    state = NamedHosts([("", 1), ("a", 2), ("b", 2)], 2)
+    assert [s.host for s in state.wanted(m.Wanted(2, ()), 0.0) if isinstance(s, Submit)] == ["a"]
+    assert [row.slots for row in state.report().rows] == [1, 0]
+    steps = list(state.wanted(m.Wanted(5, ()), 0.0))
+    assert [(s.host, s.slots) for s in steps if isinstance(s, Submit)] == [("b", 2)]
 
 
 def test_who_has_not_come_and_is_not_wanted_any_more_is_called_off() -> None:
