@@ -5,6 +5,7 @@ No socket has a high-water mark, because a ROUTER that reaches one drops message
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -194,7 +195,9 @@ class CurveEnd:
         socket.curve_serverkey = secrets.server_public.encode()
         socket.curve_publickey = secrets.client_public.encode()
         socket.curve_secretkey = secrets.client_secret.encode()
-        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        socket.connect_timeout = socket.handshake_ivl = int(SILENCE_SECONDS * 1000)
+        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CONNECT_RETRIED)
+        self._patience = time.monotonic() + SILENCE_SECONDS  # ZeroMQ would try for ever
         socket.connect(address)
         self.descriptors = (int(socket.fd), int(self._monitor.fd))
         self._out: list[list[Any]] = [[b""]]  # so it enters
@@ -217,8 +220,8 @@ class CurveEnd:
 
     def read(self) -> list[Raw]:
         while _readable(self._monitor):
-            self._monitor.recv_multipart()
-            self._cut = True
+            event = parse_monitor_message(self._monitor.recv_multipart())["event"]
+            self._cut = self._cut or event == zmq.EVENT_DISCONNECTED or time.monotonic() > self._patience
         found = [join([part.buffer for part in parts]) for parts in _arrived(self._socket)]
         self.ended = self._cut and not _readable(self._socket)
         return found

@@ -861,6 +861,24 @@ def test_a_peer_may_come_before_the_broker_listens() -> None:
         late.close()
 
 
+@pytest.mark.parametrize("way", ["refused", "accepted", "without the keys"])
+def test_a_broker_that_does_not_answer_is_given_up(network: Wire, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curve, "SILENCE_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        if way == "refused":
+            mute.close()
+        if way == "without the keys":
+            changes: dict[str, Any] = {"secrets": new_secrets()[0]}
+        else:
+            changes = {"remote": address}
+        lost = threading.Event()
+        connection = msgspec.structs.replace(network.far, **changes)
+        network.link("r", lost=lost.set, connection=connection).send(m.Scale(1))
+        network.pump(lost.is_set)
+    assert network.messages == []
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is silent is soon taken for gone, at both ends."""
