@@ -16,8 +16,9 @@ export const END_EVENT = "scoop-end";
 
 /** The detail of `ACTION_EVENT`. */
 export interface ActionRequest {
-  /** Name of the pool. */
+  /** Name of the pool, and its id. */
   pool: string;
+  id: string;
   /** Number of the run; -1 for all of the pool. */
   run: number;
   action: Action;

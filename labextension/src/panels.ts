@@ -37,10 +37,10 @@ export const panels: JupyterFrontEndPlugin<void> = {
 
 /** Do what a panel asks for, if that is possible from here. */
 function attempt(pools: IPools, notebooks: INotebookTracker, request: ActionRequest, panel: Element): boolean {
-  const { pool, action, showTimeline } = request;
+  const { pool, id, action, showTimeline } = request;
   // The stop button of a run is that of its notebook while the cell runs; else the kernel is free to listen.
   if (action.action === "stop") return interrupt(notebooks, panel);
-  if (!pools.rows.some((row) => row.name === pool)) return false;
+  if (!pools.rows.some((row) => row.id === id)) return false;
   act(pools, pool, action, showTimeline);
   return true;
 }

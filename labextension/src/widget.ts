@@ -37,8 +37,8 @@ function initialize({ model }: { model: Model }): () => void {
 function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const panel = createPanel(el, {
     send(action) {
-      const pool = model.get("snapshot").pool?.name ?? "";
-      const request = { pool, run: model.get("run"), action, showTimeline: panel.showTimeline };
+      const { name: pool = "", id = "" } = model.get("snapshot").pool ?? {};
+      const request = { pool, id, run: model.get("run"), action, showTimeline: panel.showTimeline };
       if (ask(el, ACTION_EVENT, request)) return undefined;
       model.send(action);
       return PATIENCE;

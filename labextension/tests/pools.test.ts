@@ -9,7 +9,8 @@ import { belongs, counts, says, sums } from "../src/lab/words";
 
 function row(name: string, facts: Partial<PoolRow> = {}): PoolRow {
   return {
-    name, pid: 7, started: 0, workers: 2, wanted: 2, missing: null, stillborn: 0, busy: 0.5, memory: 2 ** 20,
+    name, id: `id of ${name}`, pid: 7, started: 0, workers: 2, wanted: 2, missing: null, stillborn: 0, busy: 0.5,
+    memory: 2 ** 20,
     tasks: { queued: 0, running: 0, done: 0, failed: 0, cancelled: 0 },
     notebook: null, program: "python program.py", kept: false, ...facts,
   };

@@ -20,6 +20,7 @@ class PoolRow(TypedDict):
     """A pool in the list of pools. Times are unix seconds, sizes bytes."""
 
     name: str
+    id: str
     pid: int  # of the program that it belongs to
     started: float
     workers: int  # that are there
@@ -70,6 +71,7 @@ class Visit:
         workers = [worker for worker in seen["workers"] if worker["state"] not in ("starting", "lost", "stopped")]
         return {
             "name": self.connection.name,
+            "id": self.connection.id,
             "pid": self.connection.pid,
             "started": seen["pool"]["started"],
             "workers": len(workers),

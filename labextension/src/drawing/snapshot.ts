@@ -60,7 +60,7 @@ export interface GroupRow extends TaskCounts {
 }
 
 export interface Snapshot {
-  pool: { name: string; state: PoolState };
+  pool: { name: string; id?: string; state: PoolState };
   /** Seconds since 1970, as are the next two. */
   time: number;
   started: number | null;

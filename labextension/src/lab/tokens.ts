@@ -9,6 +9,8 @@ import type { Missing, Snapshot, TaskCounts, Timeline } from "../drawing";
 /** A pool in the list; as the server's `visit.py` and `origins.py` describe it. */
 export interface PoolRow {
   name: string;
+  /** Another pool may have the same name on another host, or later. */
+  id: string;
   /** Of the program that it belongs to. */
   pid: number;
   /** Seconds since 1970. */
