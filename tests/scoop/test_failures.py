@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import ctypes
 import itertools
 import multiprocessing
@@ -49,7 +50,8 @@ def pids(pool: Pool) -> set[int]:
 
 
 def kill(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # those who see another one die may be faster
+        os.kill(pid, signal.SIGKILL)
 
 
 def works(pool: Pool, n: int) -> bool:

@@ -19,6 +19,7 @@ SAMPLES = [
     errors.BrokerLost("why"),
     errors.TaskFailed("why"),
     errors.NoSuchWorker("why"),
+    errors.BadProfile("why"),
     errors.NothingToReplay("why"),
     errors.NotSupported("why"),
     errors.LaunchFailed("why"),

@@ -789,6 +789,7 @@ def test_a_hub_on_both_wires_hears_both_and_a_name_is_unique_over_both(network: 
     here = network.link("w0", ears["here"], connection=network.near)
     there = network.link("w1", ears["there"])
     here.send(m.Scale(0))
+    network.take(1)
     there.send(m.Scale(1))
     network.take(2)
     network.link("w1", ears["thief here"], connection=network.near).send(m.Stop())
