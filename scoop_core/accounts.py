@@ -35,6 +35,7 @@ class Accounts:
         self._groups: dict[tuple[str, int, int], GroupCount] = {}
         self.context: GroupCount | None = None  # of the task that runs now
         self.running: Stretch | None = None  # what it belongs to
+        self.parent: object = None  # the call, lot or piece that runs now: what it submits, it alone waits for
         self.outputs: Outputs | None = None  # of this worker
         self.piece_since = 0.0  # when the last piece began, by the clock on the wall
         self.done = 0  # tasks, whoever submitted them

@@ -108,9 +108,9 @@ class Runner:
         group: GroupCount = future._group
         called = function if self.watch is None else self.watch.wrap(function, group)
         accounts = self._accounts
-        outer = accounts.context
+        outer, parent = accounts.context, accounts.parent
         if fiber is not None:
-            accounts.context = group
+            accounts.context, accounts.parent = group, future
             fiber.depth += 1
         group.queued -= 1
         group.running += 1
@@ -138,7 +138,7 @@ class Runner:
                 self._note_time(group, outer, spent, future if fiber is not None else None)
             if fiber is not None:
                 fiber.depth -= 1
-                accounts.context = outer
+                accounts.context, accounts.parent = outer, parent
             accounts.done += 1
 
     def _note_time(self, group: GroupCount, outer: GroupCount | None, spent: float, future: Future | None) -> None:
@@ -156,11 +156,11 @@ class Runner:
             function = self.watch.wrap(function, group)
         accounts = self._accounts
         fiber = self._fibers.current
-        outer, before = accounts.context, accounts.running
+        outer, before, parent = accounts.context, accounts.running, accounts.parent
         count = lot.hi - lot.lo
         lot.begin(lot.arguments)  # from now on it may be cut
         if fiber is not None:  # else a thread of the user's own runs it
-            accounts.context, accounts.running = group, lot
+            accounts.context, accounts.running, accounts.parent = group, lot, lot
             fiber.depth += 1
         group.queued -= count
         group.running += 1
@@ -213,7 +213,7 @@ class Runner:
             lot.job.lots.pop(lot.lo, None)
             if fiber is not None:
                 fiber.depth -= 1
-                accounts.context, accounts.running = outer, before
+                accounts.context, accounts.running, accounts.parent = outer, before, parent
 
     def _note_failure(
         self, group: GroupCount, error: BaseException, function: Any, call: Callable[[], Call], began: float
@@ -239,7 +239,7 @@ class Runner:
         if self._board is not None:
             struct.pack_into("<Q", self._board, 0, assign.seq)
         accounts.context = group = accounts.of_spec(spec)
-        accounts.running = piece
+        accounts.running = accounts.parent = piece
         accounts.piece_since = time.time()
         accounts.news = True
         piece.since = began = _now()
@@ -276,7 +276,7 @@ class Runner:
                 if not piece.go_on():
                     break
         finally:
-            accounts.context, accounts.running = None, None
+            accounts.context = accounts.running = accounts.parent = None
             accounts.strip.tell(group, len(piece.out), len(piece.failures))
             self._reporter.report(piece, over=True)
             self._state.begun.pop(assign.seq, None)

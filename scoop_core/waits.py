@@ -202,7 +202,7 @@ class Waits:
 
     def _sleep(self, fiber: Fiber, until: Callable[[], bool], end: float | None) -> bool:
         accounts = self._accounts
-        context, running = accounts.context, accounts.running
+        context, running, parent = accounts.context, accounts.running, accounts.parent
         while not until():
             if end is not None and time.monotonic() >= end:
                 return False
@@ -211,7 +211,7 @@ class Waits:
                 # What stands behind this task in its piece should not wait with it.
                 back = ((piece.assign.seq, part[0], part[1]),)
                 self._link.send(m.Shared(back, 0, self._state.told_rich))
-            accounts.context = accounts.running = None
+            accounts.context = accounts.running = accounts.parent = None
             if context is not None:
                 accounts.strip.tell(context)
             watch = self.watch  # by the time that it goes on there may be another
@@ -219,7 +219,7 @@ class Waits:
             try:
                 self._fibers.park()
             finally:
-                accounts.context, accounts.running = context, running
+                accounts.context, accounts.running, accounts.parent = context, running, parent
                 if watch is not None:
                     watch.resume(kept)
         return True

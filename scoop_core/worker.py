@@ -117,7 +117,7 @@ class Worker(Peer):
         future._group = group
         group.queued += 1
         state = self.state
-        state.pending[future] = None
+        state.pending[future] = self.accounts.parent
         if not state.told_rich:
             self._sharing.offer()
         self._beat -= 1
@@ -155,7 +155,7 @@ class Worker(Peer):
         # The last lot first: idle workers take the oldest tasks, and this map will ask for its first lot first.
         for lot in reversed(kept):
             job.lots[lot.lo] = lot
-            self.state.pending[lot] = None
+            self.state.pending[lot] = self.accounts.parent
         if not self.state.told_rich:
             self._sharing.offer()
 

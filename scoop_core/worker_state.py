@@ -134,7 +134,7 @@ class WorkerState:
 
     def __init__(self) -> None:
         self.pieces: deque[Piece] = deque()  # from the broker, not begun, in the order they came
-        self.pending: dict[Any, None] = {}  # the worker's own tasks, the oldest first
+        self.pending: dict[Any, Any] = {}  # the worker's own tasks, the oldest first, and what has submitted each
         self.begun: dict[int, Piece] = {}  # from the broker, by seq
         # What the broker knows of it, and wants:
         self.rested = True  # it knows that there is nothing to run
@@ -143,7 +143,7 @@ class WorkerState:
 
     def claim(self, task: Any) -> bool:
         """Take this task of the worker's own; False if somebody else has it."""
-        return self.pending.pop(task, self) is None
+        return self.pending.pop(task, self) is not self
 
     def next(self) -> Any:
         """The next thing to do: the newest task of its own (depth first keeps the queue short), else a piece."""
@@ -186,8 +186,8 @@ class WorkerState:
     def share(
         self, running: Stretch | None, busy: bool, worth: Callable[[Stretch], bool]
     ) -> tuple[list[tuple[Piece, int, int]], list[Any], tuple[int, int, Sequence[Any]] | None]:
-        """What to give away: pieces not begun; else the oldest half of its own tasks, which are the roots of the
-        largest subtrees; else half of what is left of the stretch that runs.
+        """What to give away: pieces not begun; else the oldest of its own tasks, which are the roots of the largest
+        subtrees: siblings, as many as are in the oldest half; else half of what is left of the stretch that runs.
 
         Args:
             running: the stretch that runs now.
@@ -203,10 +203,10 @@ class WorkerState:
             if not self.pending:
                 break
             try:
-                oldest = list(islice(self.pending, (len(self.pending) + 1) // 2))
+                oldest = list(islice(self.pending.items(), (len(self.pending) + 1) // 2))
             except RuntimeError:  # the main thread was faster
                 continue
-            if own := [task for task in oldest if self.claim(task)]:
+            if own := [task for task, parent in oldest if parent is oldest[0][1] and self.claim(task)]:
                 return [], own, None
         if running is not None and worth(running) and (part := running.cut(half=True)):
             if isinstance(running, Piece):

@@ -258,3 +258,20 @@ def test_a_tally_tells_what_is_new_since_the_last_one() -> None:
     second = group.tally()
     assert second is not None
     assert (second.queued, second.done, second.failed, second.seconds) == (2, 1, 0, 0.0)
+
+
+def test_of_a_tree_only_the_oldest_siblings_leave() -> None:
+    """Each level of a binary tree is as large as all below it: who takes the oldest task has half of the work."""
+    state = WorkerState()
+    for level in range(6):
+        state.pending[f"right child {level}"] = f"parent {level}"
+    _, own, _ = state.share(None, True, always)
+    assert own == ["right child 0"] and len(state.pending) == 5
+
+
+def test_of_many_siblings_half_leave() -> None:
+    state = WorkerState()
+    for number in range(9):
+        state.pending[number] = "parent"
+    _, own, _ = state.share(None, True, always)
+    assert own == [0, 1, 2, 3, 4] and list(state.pending) == [5, 6, 7, 8]
