@@ -133,13 +133,16 @@ class GridEngine:
 
     def restore(self) -> None:
         """Have all nodes up."""
-        for host in NODES:
-            if not self._cluster.serves(host, "sge_execd"):
-                self._cluster.serve(host, ["sge_execd"], self.variables)
         eventually(self._is_up, START_SECONDS, 0.1)
 
     def _is_up(self) -> bool:
-        """Whether the queue is fine on all nodes: those that are not have letters behind their kind."""
+        """Whether the queue is fine on all nodes: those that are not have letters behind their kind.
+
+        A daemon of a host that was switched off ends again as long as the master takes its predecessor for alive.
+        """
+        for host in NODES:
+            if not self._cluster.serves(host, "sge_execd"):
+                self._cluster.serve(host, ["sge_execd"], self.variables)
         command = ["qstat", "-f"]
         said = self._cluster.run("head", command, env=self.variables, check=False).stdout
         return len(re.findall(r"^main\.q@.* lx-amd64 *$", said, re.MULTILINE)) == len(NODES)
