@@ -75,7 +75,7 @@ def test_number_of_workers(kernel: Kernel) -> None:
 
 def test_quiet(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop --quiet\nlist(futures.map(abs, range(100)));").check()
-    assert (cell.displays, cell.updates, cell.streams) == ([], [], [])
+    assert (cell.displays, cell.streams) == ([], [])  # updates may be those of the panel before
 
 
 def test_timeout(kernel: Kernel) -> None:
