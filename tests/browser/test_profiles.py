@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.lab import Lab
 from tests.browser.pages import save
-from tests.fake_slurm import FakeSlurm
+from tests.fake_batch import FakeBatch
 from tests.scoop_jupyter.served import Served
 from tests.waiting import eventually
 
@@ -30,12 +30,12 @@ partition = "gpu"
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, session_folder: Path) -> FakeSlurm:
-    return FakeSlurm(tmp_path)
+def slurm(tmp_path: Path, session_folder: Path) -> FakeBatch:
+    return FakeBatch(tmp_path)
 
 
 @pytest.fixture
-def lab(slurm: FakeSlurm, tmp_path: Path) -> Iterator[Lab]:
+def lab(slurm: FakeBatch, tmp_path: Path) -> Iterator[Lab]:
     folder = tmp_path / "lab"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -47,7 +47,7 @@ def lab(slurm: FakeSlurm, tmp_path: Path) -> Iterator[Lab]:
         yield lab
 
 
-def test_a_pool_is_started_as_a_profile_says(lab: Lab, slurm: FakeSlurm, page: Page) -> None:
+def test_a_pool_is_started_as_a_profile_says(lab: Lab, slurm: FakeBatch, page: Page) -> None:
     page.goto(f"{lab.url}lab?token={lab.token}&reset")
     page.wait_for_function("() => window.jupyterapp?.restored")
     page.evaluate("jupyterapp.restored.then(() => jupyterapp.commands.execute('scoop:show'))")

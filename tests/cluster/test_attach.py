@@ -39,6 +39,8 @@ DEEDS = {
     "futures.submit(time.sleep, 60).cancel()": True,
     "futures.submit(abs, -1).result(5)": 1,
 }
+#: Goes on for much longer than any test.
+LONG = "list(futures.map(lambda x: leaf(x) and time.sleep(0.2), range(10_000)))"
 BOTH = "scoop.start(name='work', launcher=scoop.Ssh({'localhost': 1, 'nodea': 1}))"
 
 
@@ -299,7 +301,7 @@ def test_a_connection_that_is_cut_is_noticed_at_both_ends(
     cluster: Cluster, shared_folder: Path, wide: Program, way: Any
 ) -> None:
     with Program(cluster, shared_folder, way(cluster), "nodec") as guest:
-        guest.begin("list(futures.map(lambda x: leaf(x) and time.sleep(0.2), range(10_000)))")
+        guest.begin(LONG)
         cluster.cut("nodec")
         text, seconds = broken(guest)
         assert "'work'" in text and "is lost" in text and "connect again" in text
@@ -311,7 +313,7 @@ def test_a_connection_that_is_cut_is_noticed_at_both_ends(
 
 def test_an_ssh_that_dies_is_told_at_once(cluster: Cluster, shared_folder: Path, alone: Program) -> None:
     with Program(cluster, shared_folder, ssh(cluster), "nodec") as guest:
-        guest.begin("list(futures.map(lambda x: leaf(x) and time.sleep(0.2), range(10_000)))")
+        guest.begin(LONG)
         cluster.run("nodec", ["pkill", "-x", "ssh"])
         text, seconds = broken(guest)
         assert "ssh connection" in text and "'work' on head is lost" in text and seconds < SECONDS
@@ -322,7 +324,7 @@ def test_an_ssh_that_dies_is_told_at_once(cluster: Cluster, shared_folder: Path,
 @WAYS
 def test_a_pool_that_is_stopped_is_told(cluster: Cluster, shared_folder: Path, wide: Program, way: Any) -> None:
     with Program(cluster, shared_folder, way(cluster), "nodec") as guest:
-        guest.begin("list(futures.map(lambda x: leaf(x) and time.sleep(0.2), range(10_000)))")
+        guest.begin(LONG)
         assert wide.ask("pool.stop()") is None
         text, seconds = broken(guest)
         assert ("is gone" if way is ssh else "the pool has ended") in text and seconds < SECONDS

@@ -44,24 +44,20 @@ def test_the_simulations_reach_all_that_they_are_meant_to() -> None:
     assert died > 50 and hosts > 10
 
 
-def test_workers_that_are_replaced_cost_no_task_but_those_that_must_not_run_twice() -> None:
-    died = 0
+@pytest.mark.parametrize(
+    ("events", "harm", "counted", "least"), [(12, "replaces", "died", 100), (14, "hosts", "hosts_lost", 200)]
+)
+def test_workers_that_are_replaced_or_lost_with_their_host_cost_no_task_but_those_that_must_not_run_twice(
+    events: int, harm: str, counted: str, least: int
+) -> None:
+    count = 0
     for seed in range(300):
-        simulation = Simulation(Scenario(seed, events=12, replaces=True, kinds=("leaf", "fork", "map")))
+        scenario = Scenario(seed, events=events, kinds=("leaf", "fork", "map"), **{harm: True})
+        simulation = Simulation(scenario)
         simulation.run()
         assert all(function.retries == 0 for function in simulation.lost), f"seed {seed}"
-        died += simulation.died
-    assert died > 100
-
-
-def test_hosts_that_are_lost_cost_no_task_but_those_that_must_not_run_twice() -> None:
-    lost = 0
-    for seed in range(300):
-        simulation = Simulation(Scenario(seed, events=14, hosts=True, kinds=("leaf", "fork", "map")))
-        simulation.run()
-        assert all(function.retries == 0 for function in simulation.lost), f"seed {seed}"
-        lost += simulation.hosts_lost
-    assert lost > 200
+        count += getattr(simulation, counted)
+    assert count > least
 
 
 # ---- who is who ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lab import Lab
-from tests.fake_slurm import FakeSlurm
+from tests.fake_batch import FakeBatch
 from tests.scoop_jupyter.served import Served
 from tests.waiting import eventually
 
@@ -28,12 +28,12 @@ n = 1
 
 
 @pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> FakeSlurm:
-    return FakeSlurm(tmp_path_factory.mktemp("slurm"))
+def slurm(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> FakeBatch:
+    return FakeBatch(tmp_path_factory.mktemp("slurm"))
 
 
 @pytest.fixture(scope="module")
-def served(slurm: FakeSlurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(slurm: FakeBatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("server")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{slurm.bin}{os.pathsep}{os.environ['PATH']}")
@@ -54,7 +54,7 @@ def test_profiles_are_offered_and_launchers_that_are_here(served: Served) -> Non
     }
 
 
-def test_a_pool_of_a_profile_begins_in_the_queue(served: Served, slurm: FakeSlurm) -> None:
+def test_a_pool_of_a_profile_begins_in_the_queue(served: Served, slurm: FakeBatch) -> None:
     status, answer = served.ask("POST", "scoop/pools", {"name": "mine", "profile": "gpu"})
     assert (status, answer) == (201, {"name": "mine"})
     row = served.pools()["mine"]

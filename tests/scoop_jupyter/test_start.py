@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fake_slurm import FakeSlurm
+from tests.fake_batch import FakeBatch
 from tests.scoop_jupyter.kernel import Kernel
 from tests.waiting import eventually
 
@@ -34,13 +34,13 @@ HERE = "--external-hostname 127.0.0.1"
 
 
 @pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> FakeSlurm:
-    return FakeSlurm(tmp_path_factory.mktemp("slurm"))
+def slurm(tmp_path_factory: pytest.TempPathFactory, session_folder: Path) -> FakeBatch:
+    return FakeBatch(tmp_path_factory.mktemp("slurm"))
 
 
 @pytest.fixture(scope="module")
 def cluster_kernel(
-    event_loop_of_client: None, slurm: FakeSlurm, tmp_path_factory: pytest.TempPathFactory
+    event_loop_of_client: None, slurm: FakeBatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kernel]:
     """A kernel on a host of the cluster, where the configuration has profiles."""
     folder = tmp_path_factory.mktemp("kernel")
@@ -56,7 +56,7 @@ def cluster_kernel(
 
 
 @pytest.fixture
-def kernel(cluster_kernel: Kernel, slurm: FakeSlurm) -> Iterator[Kernel]:
+def kernel(cluster_kernel: Kernel, slurm: FakeBatch) -> Iterator[Kernel]:
     """The same, without a pool and with a queue that nothing leaves."""
     slurm.close()
     yield cluster_kernel
@@ -73,7 +73,7 @@ def refused(kernel: Kernel, line: str) -> str:
 # ---- jobs of a batch system ----------------------------------------------------------------------------------------
 
 
-def test_from_the_queue_to_the_last_task(kernel: Kernel, slurm: FakeSlurm) -> None:
+def test_from_the_queue_to_the_last_task(kernel: Kernel, slurm: FakeBatch) -> None:
     line = f"start -n 5 --name mine --launcher slurm --per-job 2 --time 1h --directive=--gres=gpu:1 {HERE}"
     said = kernel.run(f"%scoop {line} --directive=--exclusive --prolog 'word=said' --prolog true").check().text()
     assert said == "Pool 'mine': no workers yet; 3 jobs with 5 workers are in the queue.\n"
@@ -100,7 +100,7 @@ def test_from_the_queue_to_the_last_task(kernel: Kernel, slurm: FakeSlurm) -> No
     eventually(lambda: not slurm.jobs("RUNNING") and not slurm.jobs("PENDING"), 20.0)
 
 
-def test_what_would_be_submitted_is_shown(kernel: Kernel, slurm: FakeSlurm) -> None:
+def test_what_would_be_submitted_is_shown(kernel: Kernel, slurm: FakeBatch) -> None:
     before = slurm.jobs("CANCELLED")
     line = f"%scoop start -n 64 --name mine --launcher slurm --per-job 8 --memory 16GB {HERE} --dry-run"
     said = kernel.run(line).check().text()
@@ -117,7 +117,7 @@ def test_what_would_be_submitted_is_shown(kernel: Kernel, slurm: FakeSlurm) -> N
     assert "There is no pool." in kernel.run("%scoop status").check().text()
 
 
-def test_a_template_comes_from_a_file_and_what_was_shown_can_be_one(kernel: Kernel, slurm: FakeSlurm) -> None:
+def test_a_template_comes_from_a_file_and_what_was_shown_can_be_one(kernel: Kernel, slurm: FakeBatch) -> None:
     kernel.run(
         "open('job.sh', 'w').write('#!/bin/sh\\n#SBATCH --output={log}\\n# by hand\\nexec {command}\\n')"
     ).check()
@@ -164,7 +164,7 @@ def test_what_makes_no_sense(kernel: Kernel, line: str, says: str) -> None:
 # ---- profiles ------------------------------------------------------------------------------------------------------
 
 
-def test_a_pool_of_a_profile(kernel: Kernel, slurm: FakeSlurm) -> None:
+def test_a_pool_of_a_profile(kernel: Kernel, slurm: FakeBatch) -> None:
     said = kernel.run("%scoop start --name mine --profile gpu").check().text()
     assert said == "Pool 'mine': no workers yet; 2 jobs with 4 workers are in the queue.\n"
     shown = kernel.run("get_ipython().magics_manager.registry['ScoopMagics'].notebook.pool").check().result

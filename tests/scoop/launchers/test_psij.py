@@ -16,7 +16,7 @@ import pytest
 import scoop
 from scoop import futures
 from scoop_core.pool import Pool
-from tests.fake_slurm import FakeSlurm
+from tests.fake_batch import FakeBatch
 from tests.scoop import tasks
 from tests.waiting import eventually
 
@@ -82,7 +82,7 @@ def is_renewed(pool: Pool, before: set[int]) -> bool:
 
 @needs_psij
 def test_what_it_asks_a_batch_system_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slurm = FakeSlurm(tmp_path)
+    slurm = FakeBatch(tmp_path)
     monkeypatch.setenv("PATH", f"{slurm.bin}{os.pathsep}{os.environ['PATH']}")
     options = {"time": "2h", "memory": "16GB", "queue": "long", "account": "physics"}
     with scoop.start(2, launcher=psij(executor="slurm", attributes={"slurm.qos": "x"}, **options)):
