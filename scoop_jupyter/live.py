@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any, cast
 
+from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from scoop_core.contract import Root
@@ -48,6 +49,8 @@ class LivePanel:
         first = empty_snapshot(client.pool_name, "running")
         self._panel = Panel(first, run, self._asked) if shown else None
         self._handle: DisplayHandle | None = None
+        self._view: dict[str, Any] = {}  # what VS Code goes on showing when it is over
+        self._kept: dict[str, Any] = {}  # what the notebook keeps
         self._watch = -1
         self._leaving = False  # the cell is over: what is left to show is the end
         self._once = threading.Lock()  # taken by the thread that shows the end
@@ -64,6 +67,12 @@ class LivePanel:
         if self._panel is None:
             return
         self._handle = display(self._panel, display_id=True)
+        if in_vscode():
+            # It has nothing else to draw the timeline with.
+            self._view = self._panel.view
+            # Where a cell runs again, it hears a little later that the old outputs are gone, and then forgets the id
+            # of the newest one. Be that an empty one, which nobody sees: the panel has to be replaced in the end.
+            display({}, raw=True, display_id=True)
         self._watch = self._client.watch(self._run, self._show)
 
     def _show(self, picture: dict[str, Any]) -> None:
@@ -151,6 +160,8 @@ class LivePanel:
     def close(self) -> None:
         """Let go of it: from now on it is known only to pages that show it, and to the notebook."""
         if self._panel is not None:
+            if self._handle is not None and self._view and self._kept:
+                self._handle.update(self._kept, raw=True)
             self._panel.close()
 
     def _end(self, snapshot: Snapshot | None) -> None:
@@ -172,7 +183,7 @@ class LivePanel:
             snapshot = cast(Snapshot, dict(self._panel.snapshot))
             snapshot["pool"] = {**snapshot["pool"], "state": "lost"}
         else:
-            snapshot["ended"] = snapshot["time"]
+            snapshot = cast(Snapshot, {**snapshot, "ended": snapshot["time"]})  # the panel may have this one already
             timeline = self._timeline() if self._run >= 0 and snapshot["groups"] else None
         whole = timeline is None or _whole(timeline, snapshot)
         self._leave(snapshot, timeline, whole)
@@ -195,14 +206,21 @@ class LivePanel:
         panel when the kernel is free: that shows the same, and in the end has the page make it the output.
         """
         assert self._handle is not None and self._panel is not None
-        bundle = {
+        self._kept = {
             RUN_MIME: saved(snapshot, timeline),
             "text/html": render_html(snapshot),
             "text/plain": render_text(snapshot),
         }
-        self._handle.update(bundle, raw=True)
+        self._handle.update({**self._view, **self._kept}, raw=True)
         with self._drawing:
-            self._panel.leave(bundle, last)
+            self._panel.leave(self._kept, last)
+
+
+def in_vscode() -> bool:
+    """Whether the cell that runs is one of VS Code's, which tells of each where it is."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    cell = {} if kernel is None else kernel.get_parent("shell").get("metadata", {})
+    return str(cell.get("cellId")).startswith("vscode-")
 
 
 def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:

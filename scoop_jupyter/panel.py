@@ -71,6 +71,12 @@ class Panel(anywidget.AnyWidget):
             if last:
                 self.end = {"model_id": self.model_id, "data": data}
 
+    @property
+    def view(self) -> dict[str, Any]:
+        """What shows the widget alone, by media type."""
+        bundle = super()._repr_mimebundle_()
+        return {} if bundle is None else {mime: data for mime, data in bundle[0].items() if mime != "text/plain"}
+
     def close(self) -> None:
         """Take it off all pages. Its layout, a widget of its own, goes with it."""
         self.layout.close()

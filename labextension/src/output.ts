@@ -44,6 +44,7 @@ export const output: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   activate: (_app: JupyterFrontEnd, registry: IRenderMimeRegistry) => {
     // Safe: all that comes from the file goes on the page as text, also in a notebook that is not trusted.
-    registry.addFactory({ safe: true, mimeTypes: [RUN_MIME], createRenderer: () => new SavedPanel() }, 0);
+    // Before widgets, which have -10: VS Code saves with it a widget that has no kernel any more.
+    registry.addFactory({ safe: true, mimeTypes: [RUN_MIME], createRenderer: () => new SavedPanel() }, -20);
   },
 };

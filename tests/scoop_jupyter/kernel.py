@@ -149,25 +149,29 @@ class Kernel:
 
     # ---- cells -------------------------------------------------------------------------------------------------
 
-    def begin(self, code: str, typing: bool = True) -> Outcome:
+    def begin(self, code: str, typing: bool = True, where: str = "") -> Outcome:
         """Have a cell run; what it gives arrives in `until`.
 
         Args:
             code: the cell.
             typing: whether there is somebody who can answer what it asks.
+            where: the cell is, as some frontends tell.
         """
         begun = time.monotonic()
-        cell = Outcome(self.client.execute(code, allow_stdin=typing), code, begun)
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": typing}
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": where} if where else None)
+        self.client.shell_channel.send(message)
+        cell = Outcome(message["header"]["msg_id"], code, begun)
         self._cells[cell.id] = cell
         return cell
 
-    def run(self, code: str, seconds: float = 30.0) -> Outcome:
+    def run(self, code: str, seconds: float = 30.0, where: str = "") -> Outcome:
         """Run a cell to its end.
 
         Raises:
             AssertionError: it did not end within so many seconds.
         """
-        return self.finish(self.begin(code), seconds)
+        return self.finish(self.begin(code, where=where), seconds)
 
     def finish(self, cell: Outcome, seconds: float = 30.0) -> Outcome:
         """Wait for the end of a cell that was begun."""
