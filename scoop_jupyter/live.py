@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import signal
 import threading
 import time
 from typing import Any, cast
 
-from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from scoop_core.contract import Root
 from scoop_core.errors import BrokerLost, ScoopError
-from scoop_jupyter.panel import Panel
+from scoop_jupyter.panel import Panel, in_vscode
 from scoop_jupyter.view import (
     RUN_MIME,
     Snapshot,
@@ -49,7 +49,8 @@ class LivePanel:
         first = empty_snapshot(client.pool_name, "running")
         self._panel = Panel(first, run, self._asked) if shown else None
         self._handle: DisplayHandle | None = None
-        self._view: dict[str, Any] = {}  # what VS Code goes on showing when it is over
+        self._cell = contextvars.Context()
+        self.drawn = False  # a page that can't draw what the notebook keeps has said that it draws panels
         self._kept: dict[str, Any] = {}  # what the notebook keeps
         self._watch = -1
         self._leaving = False  # the cell is over: what is left to show is the end
@@ -62,14 +63,18 @@ class LivePanel:
         """Whether it is shown, and the end is not."""
         return self._handle is not None and not self._once.locked()
 
-    def start(self) -> None:
-        """Show it, and follow the run."""
+    def start(self, drawn: bool = False) -> None:
+        """Show it, and follow the run.
+
+        Args:
+            drawn: the panels before were.
+        """
         if self._panel is None:
             return
+        self.drawn = drawn
         self._handle = display(self._panel, display_id=True)
+        self._cell = contextvars.copy_context()
         if in_vscode():
-            # It has nothing else to draw the timeline with.
-            self._view = self._panel.view
             # Where a cell runs again, it hears a little later that the old outputs are gone, and then forgets the id
             # of the newest one. Be that an empty one, which nobody sees: the panel has to be replaced in the end.
             display({}, raw=True, display_id=True)
@@ -93,6 +98,11 @@ class LivePanel:
 
     def _asked(self, action: dict[str, Any]) -> None:
         """Do what a button of the panel asks for; called by the kernel, in the main thread or a subshell's."""
+        if action.get("action") == "drawn":
+            if not self.drawn:
+                self.drawn = True
+                self._replace()
+            return
         if self._once.locked() and action.get("action") != "timeline":
             return  # a page that does not know yet that it is over; its workers do something else by now
         if action.get("action") == "stop":
@@ -160,8 +170,9 @@ class LivePanel:
     def close(self) -> None:
         """Let go of it: from now on it is known only to pages that show it, and to the notebook."""
         if self._panel is not None:
-            if self._handle is not None and self._view and self._kept:
-                self._handle.update(self._kept, raw=True)
+            if self.drawn:
+                self.drawn = False
+                self._replace()
             self._panel.close()
 
     def _end(self, snapshot: Snapshot | None) -> None:
@@ -205,22 +216,22 @@ class LivePanel:
         A page that was loaded anew while the cell ran no longer knows which output that belongs to, and asks for the
         panel when the kernel is free: that shows the same, and in the end has the page make it the output.
         """
-        assert self._handle is not None and self._panel is not None
+        assert self._panel is not None
         self._kept = {
             RUN_MIME: saved(snapshot, timeline),
             "text/html": render_html(snapshot),
             "text/plain": render_text(snapshot),
         }
-        self._handle.update({**self._view, **self._kept}, raw=True)
+        self._replace()
         with self._drawing:
             self._panel.leave(self._kept, last)
 
-
-def in_vscode() -> bool:
-    """Whether the cell that runs is one of VS Code's, which tells of each where it is."""
-    kernel = getattr(get_ipython(), "kernel", None)
-    cell = {} if kernel is None else kernel.get_parent("shell").get("metadata", {})
-    return str(cell.get("cellId")).startswith("vscode-")
+    def _replace(self) -> None:
+        """Put what the notebook keeps in the panel's place, if it is over; VS Code goes on drawing the panel."""
+        if self._handle is not None and self._panel is not None and self._kept:
+            view = self._panel.view if self.drawn else {}
+            # As from the cell: VS Code hears it from no other after that.
+            self._cell.copy().run(self._handle.update, {**view, **self._kept}, raw=True)
 
 
 def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:

@@ -88,7 +88,7 @@ class Notebook:
         for old in over[:-KEPT_PANELS]:
             old.close()
             self._panels.remove(old)
-        panel.start()
+        panel.start(any(known.drawn for known in self._panels))
         if panel.live:
             self._panels.append(panel)
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 
 from scoop_jupyter.view import RUN_MIME, SavedRun, Snapshot, Timeline, empty_snapshot, render_html, render_text
 
@@ -90,3 +91,10 @@ class Panel(anywidget.AnyWidget):
         data, metadata = bundle
         snapshot = cast(Snapshot, self.snapshot)
         return {**data, "text/plain": render_text(snapshot), "text/html": render_html(snapshot)}, metadata
+
+
+def in_vscode() -> bool:
+    """Whether the cell that runs is one of VS Code's, which tells of each where it is."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    cell = {} if kernel is None else kernel.get_parent("shell").get("metadata", {})
+    return str(cell.get("cellId")).startswith("vscode-")

@@ -54,6 +54,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   model.on("change:timeline", drawTimeline);
   draw();
   drawTimeline();
+  // VS Code has only HTML of what the notebook keeps, without the timeline: where it draws panels, they stay.
+  if (document.body.matches("[class*='vscode-']")) model.send({ action: "drawn" });
   return () => {
     model.off("change:snapshot", draw);
     model.off("change:timeline", drawTimeline);

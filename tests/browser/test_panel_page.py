@@ -668,6 +668,16 @@ def test_colours_are_those_of_vs_code_where_there_are_both(page: Page) -> None:
     assert colours == ["rgb(31, 31, 31)", "rgb(204, 204, 204)"]
 
 
+@pytest.mark.parametrize("page", ["vscode"], indirect=True)
+def test_in_vs_code_it_stands_on_the_colour_of_the_notebook_and_says_that_it_is_drawn(page: Page) -> None:
+    page.evaluate("document.body.className = 'vscode-body vscode-dark'")
+    page.evaluate("document.getElementById('cell').className = 'cell-output-ipywidget-background'")
+    page.add_style_tag(content=".cell-output-ipywidget-background { background: white !important; }")
+    start(page, samples.small())
+    assert page.evaluate("getComputedStyle(document.getElementById('cell')).backgroundColor") == "rgba(0, 0, 0, 0)"
+    assert page.evaluate("sent") == [{"action": "drawn"}]
+
+
 @pytest.mark.parametrize("page", ["light", "dark", "none", "vscode"], indirect=True)
 def test_screenshots(page: Page, tmp_path: Path) -> None:
     for name in ("small", "large", "hosts", "jobs", "finished", "failed", "lost", "nothing"):

@@ -100,7 +100,8 @@ export type Action =
   | { action: "cancel-task"; worker: string }
   | { action: "restart-worker"; worker: string }
   | { action: "stop" }
-  | { action: "timeline" };
+  | { action: "timeline" }
+  | { action: "drawn" };
 
 /** Fill what a snapshot lacks. */
 export function complete(snapshot: Partial<Snapshot> | null | undefined): Snapshot {
