@@ -210,6 +210,19 @@ def test_a_panel_that_ends_after_a_reload_is_saved_as_any_other(lab: Lab, page: 
         notebook.shut_down()
 
 
+def test_a_run_that_vs_code_has_saved_is_drawn_in_place_of_its_widget(lab: Lab, page: Page) -> None:
+    code = "from scoop_jupyter.view import RUN_MIME, empty_snapshot, saved\nrun = saved(empty_snapshot(), None)\n"
+    code += f"display({{RUN_MIME: run, '{WIDGET}': {{'model_id': 'gone'}}}}, raw=True)"
+    lab.write("code.ipynb", [code])
+    notebook = NotebookPage(page, lab, "code.ipynb")
+    try:
+        notebook.run(0)
+        expect(notebook.cell(0).locator(".scoop-panel header")).to_be_visible()
+        expect(notebook.cell(0)).not_to_contain_text("Error displaying widget")
+    finally:
+        notebook.shut_down()
+
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SCROLL = "at => { jupyterapp.shell.currentWidget.content.scrollToItem(at) }"
 FALLBACKS = ("text/html", "text/plain")
