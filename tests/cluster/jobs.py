@@ -51,8 +51,8 @@ class Jobs:
     def state(self, job: str) -> JobState:
         return self.batch().status([job])[job]
 
-    def await_state(self, job: str, state: JobState) -> None:
-        eventually(lambda: self.state(job) == state, SECONDS, 0.05)
+    def await_state(self, job: str, state: JobState, seconds: float = SECONDS) -> None:
+        eventually(lambda: self.state(job) == state, seconds, 0.05)
 
     def printed(self, name: str = "job") -> str:
         """What all jobs of a name have printed."""
