@@ -94,6 +94,33 @@ def test_a_pool_is_what_it_is_anywhere(scripts: Scripts, cluster: Cluster) -> No
     assert scripts.jobs.state(job) == "running"
 
 
+def test_of_a_program_that_is_killed_nothing_is_left_in_its_job(scripts: Scripts, cluster: Cluster) -> None:
+    job, environment = scripts.inside()
+    first, *others = hosts_of(environment)
+    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
+    with Program(cluster, scripts.folder, opening, first, environment) as program:
+        program.begin("tree(9)")
+        assert all(agents(cluster, host) for host in others)
+        program.process.kill()
+    eventually(lambda: not any(agents(cluster, host) for host in others), SECONDS, 0.05)
+    assert scripts.jobs.state(job) == "running"
+
+
+def test_an_agent_that_is_killed_is_sent_for_again_where_the_job_goes_on(scripts: Scripts, cluster: Cluster) -> None:
+    job, environment = scripts.inside()
+    hosts = hosts_of(environment)
+    first, second, _ = hosts
+    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
+    with Program(cluster, scripts.folder, opening, first, environment) as program:
+        program.begin("tree(6)")
+        cluster.run(second, ["kill", "-9", *agents(cluster, second)[:1]])
+        if scripts.shell == "srun":
+            assert program.read() == 729
+            eventually(lambda: program.hosts() == hosts, SECONDS)
+        else:  # Grid Engine has ended it
+            scripts.jobs.await_state(job, "over")
+
+
 def test_with_its_job_all_of_a_program_ends(scripts: Scripts) -> None:
     job = scripts.submit(f"STAY=1 python -m scoop --ssh-executable {scripts.shell} program.py")
     eventually((scripts.folder / "begun").exists, SECONDS, 0.05)
@@ -106,6 +133,11 @@ def hosts_of(environment: dict[str, str]) -> dict[str, int]:
     if file := environment.get("PE_HOSTFILE"):
         return {line.split()[0]: int(line.split()[1]) for line in Path(file).read_text().splitlines()}
     return {"nodea": 2, "nodeb": 2, "nodec": 1}
+
+
+def agents(cluster: Cluster, host: str) -> list[str]:
+    """The processes of agents on a host, the eldest first."""
+    return cluster.run(host, ["pgrep", "-f", "scoop_core.away"], check=False).stdout.split()
 
 
 def seen(secret: bytes, folder: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,9 +50,16 @@ def test_a_shell_is_ended_no_harder_than_it_takes(
     assert process.returncode == status
 
 
-def test_hosts_say_how_many_cores_they_have_and_read_nothing(script: Path) -> None:
-    shell = write(script, 'test -z "$(cat)" && echo 3')
+def test_hosts_say_how_many_cores_they_have(script: Path) -> None:
+    shell = write(script, "echo 3")
     assert with_numbers([("localhost", 1), ("nodea", None)], {"localhost"}, shell) == [("", 1), ("nodea", 3)]
+
+
+def test_what_a_program_is_to_read_is_left_to_it(script: Path) -> None:
+    call = f"with_numbers([('nodea', None)], (), {write(script, 'cat > /dev/null', 'echo 3')})"
+    code = f"import sys; from scoop_core.launchers.shells import with_numbers; print({call}, sys.stdin.read())"
+    done = subprocess.run([sys.executable, "-c", code], input="data", capture_output=True, text=True, check=True)
+    assert done.stdout == "[('nodea', 3)] data\n"
 
 
 def test_a_host_that_does_not_say_it_is_told(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
