@@ -14,16 +14,16 @@ from scoop_core.errors import StartFailed
 
 #: Nobody is there to be asked, and a terminal is not needed.
 SSH = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5")
-#: One process, which has all of the job on its host, whatever else of the job runs there.
+#: One process, which has all that the job has on a host, whatever else of the job runs there.
 SRUN = ("--overlap", "--nodes=1", "--ntasks=1", "--mem=0", "--cpu-bind=none")
-#: From these srun would take that it shall have no more than one task of the job has.
+#: Were these in its environment, srun would give the process no more than one task of the job has.
 OF_A_TASK = (
     *("SLURM_CPUS_PER_TASK", "SRUN_CPUS_PER_TASK", "SLURM_TRES_PER_TASK"),
     *("SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_GPU"),
 )
 #: Without a shell nothing needs quotes. The environment is that of the program, as srun's is.
 QRSH = ("-inherit", "-noshell", "-V")
-#: What those of batch systems need, and all of their jobs have.
+#: The system that each belongs to, and what is in the environment of its jobs if they have several hosts.
 JOBS = {"srun": ("Slurm", "SLURM_JOB_ID"), "qrsh": ("Grid Engine", "PE_HOSTFILE")}
 
 

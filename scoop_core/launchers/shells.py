@@ -1,4 +1,4 @@
-"""Agents that are started host by host through a remote shell, as ssh; each lives as long as its connection.
+"""Agents that are started host by host through a remote shell, as ssh or srun; each lives as long as its connection.
 
 The launch data goes over the standard input, never into arguments, which others can see; and its end there is the end
 of the agent. What the shell and the agent print to their error stream is shown, and the last of it kept: it says why
