@@ -114,7 +114,9 @@ class GridEngine:
         self._tell("-Ahgrp", "hosts", f"group_name @allhosts\nhostlist {' '.join(NODES)}\n")
         for name, rule in RULES.items():
             self._tell("-Ap", name, ENVIRONMENT.format(name=name, rule=rule))
-        self._change("-sq", "-Aq", "queue", QUEUE)
+        # There a job has a folder, which on each host goes with its processes: hosts must not have it in common.
+        folders = [f"[{host}={self._cluster.environment(host)['TMPDIR']}]" for host in NODES]
+        self._change("-sq", "-Aq", "queue", {**QUEUE, "tmpdir": ",".join(["/tmp", *folders])})
 
     def _ask(self, *words: str, check: bool = True) -> str:
         return self._cluster.run("head", ["qconf", *words], env=self.variables, check=check).stdout
