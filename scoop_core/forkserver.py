@@ -121,6 +121,7 @@ class ForkServer:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._log_as("broker")
+        processes.take_short_turns()  # each worker that has nothing to do waits for it
         Broker(self._launch, self._lifeline, ready).run()
 
     def _be_agent(self) -> None:
