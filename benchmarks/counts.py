@@ -89,7 +89,9 @@ def owner(work: Callable[[Owner, Any, m.Spec], int]) -> Counts:
 def submits(own: Owner, packed: Any, spec: m.Spec) -> int:
     engine = Engine()
     for i in range(10_000):
-        own.call(Future(engine), packed, spec, own.packer.freeze(((i,), {})))
+        future = Future()
+        future._engine = engine
+        own.call(future, packed, spec, own.packer.freeze(((i,), {})))
     own.flush()
     return 10_000
 

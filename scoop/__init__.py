@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoop.allowed import allowed as _allowed
 from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
-from scoop.launchers import Launcher, Ssh
+from scoop.launchers import Allocation, Launcher, Ssh
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
@@ -60,6 +60,7 @@ __version__ = _SCOOP
 __all__ = [
     "PBS",
     "SGE",
+    "Allocation",
     "BadLimits",
     "BadProfile",
     "BrokerInfo",

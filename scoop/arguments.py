@@ -105,7 +105,8 @@ def program_parser() -> tuple[Parser, Collection[str]]:
         add("--hostfile", type=_file, metavar="FILE", help="a file that names them, each with a number"),
         add("--external-hostname", "--broker-hostname", type=_host, metavar="NAME",
             help="the name under which the others reach this host"),
-        add("--ssh-executable", default="ssh", metavar="P", help="what starts workers on other hosts"),
+        add("--ssh-executable", default="ssh", metavar="P",
+            help="what starts workers on other hosts: ssh, or in a batch job its srun or qrsh"),
     ]  # fmt: skip
     add("-e", "--tunnel", action="store_true", help="other hosts reach this one through their ssh connections")
     add = parser.add_argument_group("what to tell").add_argument

@@ -105,7 +105,8 @@ def submit(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         TypeError: func is not callable.
         NotStarted: there is no pool.
     """
-    check_callable(func)
+    if not callable(func):
+        check_callable(func)  # type: ignore[unreachable]
     found: Engine = current.engine or engine("submit")  # a tree of tasks comes here once for each
     return found.submit(func, args, kwargs)
 

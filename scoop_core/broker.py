@@ -14,7 +14,8 @@ import msgspec
 from scoop_core import messages as m
 from scoop_core.broker_state import BrokerState
 from scoop_core.config import Connection, Launch
-from scoop_core.courier import Carry, Courier, Inline
+from scoop_core.courier import Carry, Courier, Inline, named
+from scoop_core.distant import Deposits
 from scoop_core.files import remove_pool
 from scoop_core.ledger import Send
 from scoop_core.link import open_hub
@@ -55,7 +56,7 @@ class Broker:
             here = rooms(list(launch.recruiting.hosts), launch.n).get("", 0)
         shelf = launch.connection.shelf
         self.state = BrokerState(launch.connection.name, shown, launch.n, launch.first, here, shelf)
-        self._shelf = Shelf(shelf, "broker")
+        self._deposits = Deposits(Shelf(shelf, "broker"))
         self._courier = Courier(shelf)
         self._looked = 0.0  # when it was last asked what need not lie on other hosts any more
         ready(msgspec.structs.replace(launch.connection, remote=self._hub.remote))
@@ -80,14 +81,8 @@ class Broker:
             for peer, header, frames in self._hub.messages():
                 if isinstance(header, m.Exited):
                     exits.append((peer, header))
-                    continue
-                if isinstance(header, m.Hello):
-                    self._watch(peer, header)
-                    self._courier.enter(peer, header)
-                elif isinstance(header, m.Stored):
-                    self._carry(self._courier.stored(peer, header))
-                    continue
-                self._carry_out(state.handle(peer, header, frames, time.time()))
+                else:
+                    self._handle(peer, header, frames)
             for peer, header in late:
                 if self._hub.is_heard_out(f"w{header.number}"):
                     self._carry_out(state.handle(peer, header, [], time.time()))
@@ -99,12 +94,25 @@ class Broker:
             self._carry_out(state.tick(time.time()))
             if self._courier.busy and time.time() >= self._looked + SPARE_SECONDS:
                 self._looked = time.time()
-                self._carry_out(self._courier.spare(self._shelf.holds))
+                self._carry_out(self._courier.spare(self._deposits.holds))
         for peer, role in state.ledger.peers.items():
             if role != "root":
                 self._hub.send(peer, m.Stop(), [])
         self._hub.close()
         remove_pool(self._connection)  # the fork server does that too, if it is still there
+
+    def _handle(self, peer: str, header: m.Header, frames: m.Frames) -> None:
+        if isinstance(header, m.Stored):
+            self._carry(self._courier.stored(peer, header))
+        elif isinstance(header, m.Store):
+            self._deposits.lay(peer, header.segment, frames)
+        elif isinstance(header, m.Discard):
+            self._deposits.discard(peer, header.segments)
+        else:
+            if isinstance(header, m.Hello):
+                self._watch(peer, header)
+                self._courier.enter(peer, header)
+            self._carry_out(self.state.handle(peer, header, frames, time.time()))
 
     def _kill_workers(self) -> None:
         """The fork server was killed. So are its workers then, but not what these have started."""
@@ -133,18 +141,22 @@ class Broker:
             os.close(fd)
         self._courier.leave(peer)
         self._carry_out(self.state.leave(peer, time.time()))
+        constants = self.state.ledger.constants.values()
+        self._deposits.leave(peer, {place.name for parcel, _ in constants for place in parcel.buffers if place})
 
     def _carry_out(self, sends: Iterable[Send]) -> None:
         for send in sends:
             if send.to in self._courier:
                 self._carry(self._courier.send(send))
+            elif self._deposits.keeps(named(send.header)):
+                self._inline(send, take=False)
             else:
                 self._hub.send(send.to, send.header, send.frames)
 
     def _carry(self, steps: Iterable[Send | Carry | Inline]) -> None:
         for step in steps:
             if isinstance(step, Carry):
-                self._hub.send(step.agent, m.Store(step.segment), [self._bytes(step.segment, take=False)])
+                self._hub.send(step.agent, m.Store(step.segment), [self._deposits.get(step.segment, take=False)])
             elif isinstance(step, Inline):
                 self._inline(step.send, step.take)
             else:
@@ -161,14 +173,7 @@ class Broker:
                 frames.append(next(rest))
             else:
                 if place.name not in taken:
-                    taken[place.name] = self._bytes(place, take)
+                    taken[place.name] = self._deposits.get(place, take)
                 frames.append(taken[place.name])
         parcel = m.Parcel(header.parcel.data, (None,) * len(frames))
         self._hub.send(send.to, msgspec.structs.replace(header, parcel=parcel), frames)
-
-    def _bytes(self, segment: m.Segment, take: bool) -> Any:
-        """The bytes of a segment; none, if its owner did not need it any more: then nobody will look at them."""
-        try:
-            return self._shelf.get(segment, take, writable=False)
-        except FileNotFoundError:
-            return b""

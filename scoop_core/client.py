@@ -180,7 +180,8 @@ class Client(Peer):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
     ) -> Future:
         self._check()
-        future = Future(self)
+        future = Future()
+        future._engine = self
         try:
             packed = self.packer.pack_function(function)
         except NotPicklable as error:

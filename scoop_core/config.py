@@ -32,7 +32,7 @@ PARKED_SUSPICION = 0.25
 TURN_SECONDS = 0.004
 #: Seconds that the children of a pool get to end by themselves before they are killed.
 STOP_GRACE = 1.0
-#: Who cancels the pool's batch jobs when it ends gets so many seconds: batch systems can be slow.
+#: Who ends what a pool has on other hosts gets so many seconds: batch systems can be slow.
 RECALL_SECONDS = 10.0
 #: A worker that somebody has stopped (SIGSTOP) holds up all who wait for its tasks: after so many seconds it is
 #: replaced.

@@ -29,6 +29,12 @@ class Fiber(greenlet.greenlet):  # type: ignore[misc]
         self.parked = False
 
 
+def current() -> Fiber | None:
+    """The fiber that runs now, or None in the hub and in other threads."""
+    now = greenlet.getcurrent()
+    return now if type(now) is Fiber else None
+
+
 class Fibers:
     """The hub and its fibers.
 
@@ -51,8 +57,7 @@ class Fibers:
     @property
     def current(self) -> Fiber | None:
         """The fiber that runs now, or None in the hub."""
-        now = greenlet.getcurrent()
-        return now if type(now) is Fiber else None
+        return current()
 
     def run(self) -> None:
         """The hub's loop, until `stopped`."""

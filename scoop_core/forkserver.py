@@ -121,6 +121,7 @@ class ForkServer:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # every peer takes one or two
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._log_as("broker")
+        processes.take_short_turns()  # each worker that has nothing to do waits for it
         Broker(self._launch, self._lifeline, ready).run()
 
     def _be_agent(self) -> None:
@@ -276,7 +277,7 @@ class ForkServer:
         reports = self._launch.reports
         grace = REPORT_GRACE if reports.profile or reports.timeline else WORKER_GRACE
         soon = time.monotonic() + max(grace, STOP_GRACE if self._vital else 0.0)
-        until = soon + (RECALL_SECONDS if self._connection.shared else 0.0)
+        until = soon + (RECALL_SECONDS if self._connection.remote else 0.0)
         while (self._vital or self._workers) and time.monotonic() < until:
             self._reap()
             if self._recruiter not in self._vital:

@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import Future as StandardFuture
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scoop_core.errors import BrokerLost, NothingToReplay, NotPicklable
 from scoop_core.messages import Failure, Frames, Parcel
@@ -191,6 +191,12 @@ class Future(StandardFuture[Any]):
     One thing is stronger: `cancel()` also ends a task that runs on a worker already.
     """
 
+    if not TYPE_CHECKING:
+        # That of the base class makes a lock and two lists, at three times the cost of a small task. Who makes a
+        # future sets its engine: to have a method do so would be a tenth of that cost.
+        __init__ = object.__init__
+
+    _engine: Engine
     _state: str = PENDING
     _result: Any = None
     _exception: BaseException | None = None
@@ -206,10 +212,6 @@ class Future(StandardFuture[Any]):
     _group: Any = None  # whose tally it belongs to, on a worker
     _parked: Any = None  # who waits for it, on a worker
 
-    def __init__(self, engine: Engine) -> None:
-        # The base class would make a lock and two lists: three times the cost of a small task.
-        self._engine = engine
-
     # ---- what is asked -----------------------------------------------------------------------------------------
 
     def result(self, timeout: float | None = None) -> Any:
@@ -224,7 +226,8 @@ class Future(StandardFuture[Any]):
             BaseException: what the task raised, with the remote traceback as its cause.
         """
         __tracebackhide__ = True
-        self._await(timeout)
+        if self._state != FINISHED:
+            self._await(timeout)
         if self._exception is not None:
             raise self._exception
         batch = self._batch
@@ -272,7 +275,7 @@ class Future(StandardFuture[Any]):
         __tracebackhide__ = True
         if self._state not in _OVER and not self._engine.wait_for(self, timeout):
             raise TimeoutError(f"not over after {timeout:g} s; it goes on")
-        if self._state in _CANCELLED:
+        if self._state != FINISHED:
             raise CancelledError
 
     def _unwrap(self, batch: Batch) -> None:

@@ -140,7 +140,7 @@ def reap(process: subprocess.Popen[bytes], connection: Connection) -> None:
             with contextlib.suppress(OSError):
                 pipe.close()
     try:
-        process.wait(3 * STOP_GRACE + (RECALL_SECONDS if connection.shared else 0.0))
+        process.wait(3 * STOP_GRACE + (RECALL_SECONDS if connection.remote else 0.0))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -487,7 +487,7 @@ class Leaving(Header, tag="leaving"):
 
 
 class Store(Header, tag="store"):
-    """To an agent: a segment for its shelf, with its bytes as a frame."""
+    """To an agent, or from another host to the broker: a segment for the shelf there, with its bytes as a frame."""
 
     segment: Segment
 
@@ -500,7 +500,7 @@ class Stored(Header, tag="stored"):
 
 
 class Discard(Header, tag="discard"):
-    """To an agent: nobody needs these segments any more."""
+    """As `Store`: nobody needs these segments any more."""
 
     segments: tuple[Segment, ...]
 

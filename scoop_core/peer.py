@@ -16,6 +16,7 @@ import msgspec
 from scoop_core import messages as m
 from scoop_core.config import Connection
 from scoop_core.contract import Abilities
+from scoop_core.distant import DistantShelf
 from scoop_core.errors import BrokerLost, NothingToReplay, RemoteTraceback
 from scoop_core.files import is_running, remove_pool
 from scoop_core.future import Future
@@ -64,7 +65,8 @@ class Peer(Mapper):
         self.name = name
         self.size = 1
         self.program = program
-        self.packer = Packer(Shelf(connection.shelf, name, lays=not connection.away), program)
+        shelf = DistantShelf(connection.shelf, name, self._post) if connection.away else Shelf(connection.shelf, name)
+        self.packer = Packer(shelf, program)
         self.owner = Owner(name, self._post, self.packer)
         self.lost: BaseException | None = None
         self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}

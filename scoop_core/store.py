@@ -5,6 +5,8 @@ maps the file; nobody copies it. Who puts a buffer on the shelf takes it off aga
 taken off by who unpacks them. The folder goes with the pool, so whatever a dead process left goes too.
 
 What goes out (arguments, functions, constants) is *shared*: the same bytes, in however many calls, lie there once.
+
+Processes of other hosts don't see that folder; see `distant`.
 """
 
 from __future__ import annotations
@@ -39,14 +41,11 @@ def shared_memory() -> Path | None:
     return path if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None
 
 
-Fingerprint = tuple[int, bytes, bytes, bytes]
-
-
 class _Shared(msgspec.Struct):
     """A segment that several parcels use."""
 
     segment: Segment
-    fingerprint: Fingerprint
+    fingerprint: bytes
     uses: int = 1
 
 
@@ -56,33 +55,33 @@ class Shelf:
     Args:
         folder: the shelf; made by whoever starts the pool. If it is empty there is none, and everything travels.
         owner: a prefix of file names, different for every process.
-        lays: False on other hosts than the broker's: what they send travels, for only from there is it carried on.
     """
 
-    def __init__(self, folder: str, owner: str, lays: bool = True) -> None:
+    def __init__(self, folder: str, owner: str) -> None:
         self._folder = Path(folder)
+        self._lays = bool(folder)
         self._owner = owner
-        self._lays = lays and bool(folder)
         self._lock = threading.Lock()  # several threads submit
         self._shared: dict[str, _Shared] = {}  # by name
-        self._alike: dict[Fingerprint, list[_Shared]] = {}
+        self._alike: dict[bytes, list[_Shared]] = {}  # by fingerprint
         self._mappings = 0
 
     def share(self, buffer: memoryview) -> Segment | None:
         """As `put`; but if the same bytes lie there already, that segment once more. `discard` it as often."""
-        if buffer.nbytes < THRESHOLD or not self._lays:
+        if buffer.nbytes < THRESHOLD:
             return None
         view = buffer.cast("B")
-        fingerprint = _fingerprint(view)
+        fingerprint = self._fingerprint(view)
         with self._lock:
             for known in self._alike.get(fingerprint, ()):
-                if self._holds(known.segment, view):
+                if self._is(known.segment, view):
                     known.uses += 1
                     return known.segment
-            segment = self.put(buffer)
-            if segment is not None:
-                self._shared[segment.name] = shared = _Shared(segment, fingerprint)
-                self._alike.setdefault(fingerprint, []).append(shared)
+            segment = self._new(view)
+            if not self._place(segment, view):
+                return None
+            self._shared[segment.name] = shared = _Shared(segment, fingerprint)
+            self._alike.setdefault(fingerprint, []).append(shared)
             return segment
 
     def again(self, segment: Segment) -> Segment:
@@ -91,8 +90,26 @@ class Shelf:
             self._shared[segment.name].uses += 1
         return segment
 
-    def _holds(self, segment: Segment, view: memoryview) -> bool:
+    def put(self, buffer: memoryview) -> Segment | None:
+        """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
+        if buffer.nbytes < THRESHOLD:
+            return None
+        segment = self._new(buffer)
+        return segment if self.lay(segment, buffer) else None
+
+    def _new(self, buffer: memoryview) -> Segment:
+        return Segment(f"{self._owner}-{os.urandom(8).hex()}", buffer.nbytes)
+
+    # What differs where the shelf is another host's (see `distant`): what is shared, and how it gets there.
+
+    def _fingerprint(self, view: memoryview) -> bytes:
+        """Differs, as a rule, for different bytes: some from all over."""
+        return view[:64].tobytes() + view[:: len(view) // 64].tobytes() + view[-64:].tobytes()
+
+    def _is(self, segment: Segment, view: memoryview) -> bool:
         """Whether a segment has just these bytes."""
+        if segment.size != len(view):
+            return False
         try:
             mapped = self.get(segment, take=False, writable=False)
         except OSError:
@@ -102,15 +119,16 @@ class Shelf:
         with mapped, memoryview(mapped) as there, there[:whole].cast("Q") as numbers:
             return numbers == view[:whole].cast("Q") and there[whole:] == view[whole:]
 
-    def put(self, buffer: memoryview) -> Segment | None:
-        """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
-        if buffer.nbytes < THRESHOLD or not self._lays:
-            return None
-        segment = Segment(f"{self._owner}-{os.urandom(8).hex()}", buffer.nbytes)
-        return segment if self.lay(segment, buffer) else None
+    def _place(self, segment: Segment, view: memoryview) -> bool:
+        return self.lay(segment, view)
+
+    def _remove(self, segment: Segment) -> None:
+        (self._folder / segment.name).unlink(missing_ok=True)
 
     def lay(self, segment: Segment, buffer: memoryview) -> bool:
-        """Lay the bytes of a segment on the shelf; False if there is no room."""
+        """Lay the bytes of a segment on the shelf; False if there is no room, or no shelf."""
+        if not self._lays:
+            return False
         size = segment.size
         path = self._folder / segment.name
         try:
@@ -165,9 +183,10 @@ class Shelf:
 
     def discard(self, segment: Segment) -> None:
         """Take a segment off the shelf, if nobody else shares it; who has mapped it keeps it."""
-        with self._lock:
-            shared = self._shared.get(segment.name)
-            if shared is not None:
+        # Without the lock: results are discarded by the garbage collector, perhaps of the thread that has it.
+        if segment.name in self._shared:
+            with self._lock:
+                shared = self._shared[segment.name]
                 shared.uses -= 1
                 if shared.uses:
                     return
@@ -176,13 +195,9 @@ class Shelf:
                 alike.remove(shared)
                 if not alike:
                     del self._alike[shared.fingerprint]
-        (self._folder / segment.name).unlink(missing_ok=True)
-
-
-def _fingerprint(view: memoryview) -> Fingerprint:
-    """Differs, as a rule, for different bytes: some from all over."""
-    size = len(view)
-    return size, view[:64].tobytes(), view[:: size // 64].tobytes(), view[-64:].tobytes()
+                self._remove(segment)
+        else:
+            (self._folder / segment.name).unlink(missing_ok=True)
 
 
 def remove(folder: str) -> None:

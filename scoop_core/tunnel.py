@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from scoop_core.errors import NoSuchPool, StartFailed
-from scoop_core.launchers.shells import OPTIONS
+from scoop_core.launchers.remote_shells import SSH
 from scoop_core.relay import END_SECONDS, FIRST_SECONDS, Found
 
 _SCHEME = "ssh://"
@@ -83,7 +83,7 @@ def command(place: Place, ssh: Sequence[str], python: str) -> list[str]:
     else:
         there = shlex.join(["exec", "sh", "-c", _CHOOSE, sys.executable, code, place.name])
     port = ["-p", place.port] if place.port else []
-    return [*ssh, *OPTIONS, *port, place.login, there]
+    return [*ssh, *SSH, *port, place.login, there]
 
 
 class Tunnel:

@@ -12,7 +12,7 @@ from functools import partial
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.contract import Engine
-from scoop_core.fibers import Fiber, Fibers
+from scoop_core.fibers import Fiber, Fibers, current
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
@@ -81,7 +81,7 @@ class Waits:
 
     def wait_for(self, future: Future, timeout: float | None) -> bool:
         """Wait for one future; False if it timed out."""
-        fiber = self._fibers.current
+        fiber = current()  # as `Fibers.current`, which is a property and so takes longer
         if fiber is None:
             return self._wait_outside(future.done, timeout, [future])
         if timeout is None and self._state.claim(future):

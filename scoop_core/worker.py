@@ -104,20 +104,20 @@ class Worker(Peer):
     def submit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
     ) -> Future:
-        self._check()
-        group = self.accounts.of_kid(function, options.name)
-        future = Future(self)
+        if self.lost is not None:
+            self._check()
+        accounts = self.accounts
+        future = Future()
+        future._engine = self
+        future._group = group = accounts.of_kid(function, options.name)
+        group.queued += 1
         if options is not DEFAULT:
-            group.queued += 1
-            future._group = group
             self._sharing.hand_over(future, (function, args, kwargs), options)
             self.link.flush()
             return future
         future._call = (function, args, kwargs)
-        future._group = group
-        group.queued += 1
         state = self.state
-        state.pending[future] = self.accounts.parent
+        state.pending[future] = accounts.parent
         if not state.told_rich:
             self._sharing.offer()
         self._beat -= 1

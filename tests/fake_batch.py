@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ echo $job
 BEGIN = """\
 if [ $(cat $1.state) != {pending} ]; then exit; fi
 echo {running} > $1.state
+export TMPDIR={temporary}
 setsid sh $1.script > "$(sed -n 's/^{log}//p' $1.script)" 2>&1 < /dev/null &
 echo $! > $1.pid
 """
@@ -90,10 +92,11 @@ class FakeBatch:
         self._dialect = dialect
         for part in (self.bin, self._jobs):
             part.mkdir()
+        words = {"bin": self.bin, "temporary": tempfile.gettempdir(), **dialect._asdict()}
         commands = {dialect.submit: SUBMIT, "begin": BEGIN, dialect.status: STATUS, dialect.cancel: CANCEL}
         for name, text in commands.items():
             path = self.bin / name
-            path.write_text(f"#!/bin/sh\ncd {self._jobs}\n{text.format(bin=self.bin, **dialect._asdict())}")
+            path.write_text(f"#!/bin/sh\ncd {self._jobs}\n{text.format_map(words)}")
             path.chmod(0o755)
 
     def open(self) -> None:

@@ -109,7 +109,8 @@ class DaskEngine(Mapper):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
     ) -> Future:
         self._check(options)
-        future = Future(self)
+        future = Future()
+        future._engine = self
         try:
             packed = self.packer.pack_function(function)
         except NotPicklable as error:

@@ -16,8 +16,9 @@ from typing import Protocol
 
 from scoop_core.config import Recruiting
 from scoop_core.errors import StartFailed
+from scoop_core.launchers import remote_shells
 from scoop_core.launchers.allocation import allocation
-from scoop_core.launchers.shells import ssh_name, with_numbers
+from scoop_core.launchers.shells import network_name, with_numbers
 from scoop_core.network import own_names, resolve, route_to
 from scoop_core.plan import from_names
 
@@ -58,7 +59,7 @@ class Ssh:
         tunnel: they reach this host through their ssh connections, instead of directly.
         external_hostname: the name, address or network interface ("ib0") of this host by which they reach it; by
             default the address of the route to the first of them.
-        command: with its own options, as ``"ssh -p 2222"``.
+        command: with its own options, as ``"ssh -p 2222"``; in a batch job it may be its "srun" or "qrsh".
         python: that they run; by default this one's path.
 
     Raises:
@@ -80,9 +81,10 @@ class Ssh:
                 `hosts`, it takes the place of a worker of the first one.
 
         Raises:
-            StartFailed: nobody could tell how many cores a host has.
+            StartFailed: the command can't lead there, or nobody could tell how many cores a host has.
         """
         command = shlex.split(self.command)
+        remote_shells.check(command, self.tunnel, os.environ)
         named = list(self.hosts.items()) if isinstance(self.hosts, Mapping) else from_names(self.hosts)
         hosts = with_numbers(named, own_names(), command)
         n = sum(count for _, count in hosts) if n is None else n
@@ -103,14 +105,15 @@ class Ssh:
             return "127.0.0.1"
         if self.external_hostname:
             return resolve(self.external_hostname)
-        return route_to(ssh_name(command, first))
+        return route_to(network_name(command, first))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allocation:
     """Workers on all hosts of the batch job around this process, as a notebook in a job of several hosts has them.
 
-    Each host has a worker for each task or slot that the job has there; or, if each has just one, for each CPU.
+    Each host has a worker for each task or slot that the job has there; or, if each has just one, for each CPU. Where
+    ssh is closed between them, the batch system leads there: ``scoop.Allocation(command="srun")``.
 
     Args:
         tunnel: see `Ssh`.

@@ -1,4 +1,4 @@
-"""Agents that are started host by host through a remote shell, as ssh; each lives as long as its connection.
+"""Agents that are started host by host through a remote shell, as ssh or srun; each lives as long as its connection.
 
 The launch data goes over the standard input, never into arguments, which others can see; and its end there is the end
 of the agent. What the shell and the agent print to their error stream is shown, and the last of it kept: it says why
@@ -8,25 +8,24 @@ one could not be started.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
-import shlex
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen
 
 import msgspec
 
 from scoop_core.config import Launch
 from scoop_core.errors import LaunchFailed, StartFailed
-from scoop_core.launchers import JobState, Order
+from scoop_core.launchers import JobState, Order, remote_shells
 from scoop_core.plan import Hosts
 
-#: Nobody is there to be asked, and a terminal is not needed.
-OPTIONS = ("-T", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8", "-o", "ServerAliveInterval=5")
 _HERE = str(Path(__file__).resolve().parent.parent.parent)
 #: What Python is to run on other hosts, which need not have this package installed.
 AGENT = f"import sys; sys.path.insert(0, {_HERE!r}); from scoop_core.away import main; sys.exit(main([]))"
@@ -34,8 +33,10 @@ AGENT = f"import sys; sys.path.insert(0, {_HERE!r}); from scoop_core.away import
 LOOK_SECONDS = 0.5
 #: Lines of the error stream that are kept.
 LINES = 10
-#: Seconds that a remote shell gets to end when its standard input has.
+#: Seconds that a remote shell gets to end when its standard input has, and again when it is told to.
 END_SECONDS = 3.0
+#: With this status ssh ends if it is itself what failed, and not what it ran.
+SSH_FAILED = 255
 #: Ports on other hosts that tunnels begin at; which of them are free is not known here.
 PORTS = range(20_000, 60_000)
 
@@ -60,10 +61,11 @@ class Remote:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for raw in self.process.stderr:
-            line = raw.decode(errors="replace").rstrip()
-            self._lines.append(line)
-            print(line, file=sys.stderr, flush=True)
+        with self.process.stderr as said:
+            for raw in said:
+                line = raw.decode(errors="replace").rstrip()
+                self._lines.append(line)
+                print(line, file=sys.stderr, flush=True)
 
     def why(self) -> str:
         """The last words of one that has ended."""
@@ -76,13 +78,17 @@ class Remote:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
 
-    def end(self) -> None:
-        """See to it that it has."""
+    def has_ended(self, until: float) -> bool:
+        """Whether it has, which is waited for until then."""
         try:
-            self.process.wait(END_SECONDS)
+            self.process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            return False
+        return True
+
+    def end(self) -> None:
+        """Wait until it has, and all that it said was read."""
+        self.process.wait()
         self._reader.join(1.0)
 
 
@@ -90,7 +96,7 @@ class Shells:
     """Starts agents by a remote shell.
 
     Args:
-        shell: the command, to which options, host and command line are added.
+        shell: the program and its own options; see `remote_shells`.
         python: that agents run; by default the one of this process.
         tunnel: whether the broker is reached through the connection.
     """
@@ -98,9 +104,9 @@ class Shells:
     pauses = (LOOK_SECONDS, LOOK_SECONDS)
 
     def __init__(self, shell: Sequence[str], python: str = "", tunnel: bool = False) -> None:
-        self._shell = [*shell, *OPTIONS]
+        self._shell = shell
         self._tunnel = tunnel
-        self._command = shlex.join(["exec", python or sys.executable, "-P", "-c", AGENT])
+        self._agent = [python or sys.executable, "-P", "-c", AGENT]
         self._remotes: dict[str, Remote] = {}
 
     def submit(self, order: Order) -> str:
@@ -110,7 +116,7 @@ class Shells:
             port = random.choice(PORTS)
             data, options = tunnelled(data, port)
         try:
-            remote = Remote([*self._shell, *options, order.host, self._command], data)
+            remote = Remote(remote_shells.argv([*self._shell, *options], order.host, self._agent), data)
         except OSError as error:
             raise LaunchFailed(f"{self._shell[0]!r} can't be run: {error.strerror}") from None
         self._remotes[order.name] = remote
@@ -121,12 +127,22 @@ class Shells:
 
     def why(self, id: str) -> str:
         """Why an agent has ended."""
-        return self._remotes[id].why() if id in self._remotes else ""
+        if id not in self._remotes:
+            return ""
+        remote = self._remotes[id]
+        failed = remote.process.returncode == SSH_FAILED
+        return remote.why() + (remote_shells.instead(self._shell, os.environ) if failed else "")
 
     def cancel(self, ids: Collection[str]) -> None:
         remotes = [self._remotes.pop(i) for i in ids if i in self._remotes]
         for remote in remotes:
             remote.close()
+        # They are not killed at once: Grid Engine ends the whole job with a qrsh that is.
+        for end in (Popen.terminate, Popen.kill):
+            until = time.monotonic() + END_SECONDS
+            for remote in remotes:
+                if not remote.has_ended(until):
+                    end(remote.process)
         for remote in remotes:
             remote.end()
 
@@ -136,32 +152,37 @@ def make_shells(folder: str, shell: Sequence[str], python: str, tunnel: bool) ->
     return Shells(shell, python, tunnel)
 
 
-def ssh_name(ssh: Sequence[str], host: str) -> str:
-    """The name or address that ssh connects to for this host; its configuration may say another one."""
+def network_name(shell: Sequence[str], host: str) -> str:
+    """The name or address of this host in the network; ssh's configuration may say another one than it is given."""
+    if remote_shells.name(shell) != "ssh":
+        return host
     try:
-        told = subprocess.run([*ssh, "-G", host], capture_output=True, text=True, timeout=10)
+        told = subprocess.run([*shell, "-G", host], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return host
     found = [line.partition(" ")[2] for line in told.stdout.splitlines() if line.startswith("hostname ")]
     return found[0] if found else host
 
 
-def with_numbers(hosts: Hosts, here: Collection[str], ssh: Sequence[str]) -> list[tuple[str, int]]:
+def with_numbers(hosts: Hosts, here: Collection[str], shell: Sequence[str]) -> list[tuple[str, int]]:
     """Each host with its workers; "" for this one. A host whose number is not given has one for each of its cores.
 
     Raises:
         StartFailed: a host did not tell how many that are.
     """
-    asked = {
-        host: Popen([*ssh, *OPTIONS, host, "nproc"], stdout=PIPE, stderr=PIPE, text=True)
-        for host, count in hosts
-        if count is None
-    }
+    asked: dict[str, Popen[str]] = {}
+    for host in [host for host, count in hosts if count is None]:
+        command = remote_shells.argv(shell, host, ["nproc"])
+        try:
+            asked[host] = Popen(command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True)
+        except OSError as error:
+            raise StartFailed(f"{shell[0]!r} can't be run: {error.strerror}") from None
     cores: dict[str, int] = {}
     for host, process in asked.items():
         out, err = process.communicate()
         if not out.strip().isdecimal():
-            raise StartFailed(f"{host} does not tell how many cores it has: {' '.join(err.split())}")
+            why = " ".join(err.split()) + remote_shells.instead(shell, os.environ)
+            raise StartFailed(f"{host} does not tell how many cores it has: {why}")
         cores[host] = int(out)
     return [("" if host in here else host, cores.get(host, 0) if count is None else count) for host, count in hosts]
 

@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 
 from tests.cluster.hosts import NAMES, Cluster, lacking
-from tests.waiting import eventually
+from tests.waiting import eventually, holds
 
 START_SECONDS = 60.0
+#: A daemon that is not up by then was refused by its master.
+REFUSED_SECONDS = 8.0
 NODES = NAMES[1:]
 SLOTS = 2
 ADMINISTRATOR = "sgeadmin"
@@ -112,7 +114,9 @@ class GridEngine:
         self._tell("-Ahgrp", "hosts", f"group_name @allhosts\nhostlist {' '.join(NODES)}\n")
         for name, rule in RULES.items():
             self._tell("-Ap", name, ENVIRONMENT.format(name=name, rule=rule))
-        self._change("-sq", "-Aq", "queue", QUEUE)
+        # There a job has a folder, which on each host goes with its processes: hosts must not have it in common.
+        folders = [f"[{host}={self._cluster.environment(host)['TMPDIR']}]" for host in NODES]
+        self._change("-sq", "-Aq", "queue", {**QUEUE, "tmpdir": ",".join(["/tmp", *folders])})
 
     def _ask(self, *words: str, check: bool = True) -> str:
         return self._cluster.run("head", ["qconf", *words], env=self.variables, check=check).stdout
@@ -133,16 +137,21 @@ class GridEngine:
 
     def restore(self) -> None:
         """Have all nodes up."""
-        eventually(self._is_up, START_SECONDS, 0.1)
+        if not holds(self._is_up, REFUSED_SECONDS, 0.1):
+            # To the master a node that was switched off is still connected: so it refuses the new daemon there, which
+            # lives on without it.
+            for host in set(NODES) - self._up():
+                self._cluster.run("head", ["ss", "--kill", "dst", self._cluster.address(host)])
+                self._cluster.end(host, "sge_execd")
+            eventually(self._is_up, START_SECONDS, 0.1)
 
     def _is_up(self) -> bool:
-        """Whether the queue is fine on all nodes: those that are not have letters behind their kind.
-
-        A daemon of a host that was switched off ends again as long as the master takes its predecessor for alive.
-        """
         for host in NODES:
             if not self._cluster.serves(host, "sge_execd"):
                 self._cluster.serve(host, ["sge_execd"], self.variables)
-        command = ["qstat", "-f"]
-        said = self._cluster.run("head", command, env=self.variables, check=False).stdout
-        return len(re.findall(r"^main\.q@.* lx-amd64 *$", said, re.MULTILINE)) == len(NODES)
+        return self._up() == set(NODES)
+
+    def _up(self) -> set[str]:
+        """The nodes on which the queue is fine: the others have letters behind their kind."""
+        said = self._cluster.run("head", ["qstat", "-f"], env=self.variables, check=False).stdout
+        return set(re.findall(r"^main\.q@(\S+) .* lx-amd64 *$", said, re.MULTILINE))

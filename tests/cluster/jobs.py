@@ -37,7 +37,7 @@ class Jobs:
         self._system = system
         self._environment = environment
         self._folder = folder
-        self._ids: list[str] = []
+        self.ids: list[str] = []
 
     def batch(self, line: str = "", options: BatchOptions | None = None) -> Batch:
         options = msgspec.structs.replace(options or BatchOptions(), python="/bin/sh")
@@ -45,14 +45,14 @@ class Jobs:
 
     def submit(self, line: str, slots: int = 1, name: str = "job", options: BatchOptions | None = None) -> str:
         """Submit a job; its id."""
-        self._ids.append(self.batch(line, options).submit(Order(slots=slots, name=name, launch=b"data")))
-        return self._ids[-1]
+        self.ids.append(self.batch(line, options).submit(Order(slots=slots, name=name, launch=b"data")))
+        return self.ids[-1]
 
     def state(self, job: str) -> JobState:
         return self.batch().status([job])[job]
 
-    def await_state(self, job: str, state: JobState) -> None:
-        eventually(lambda: self.state(job) == state, SECONDS, 0.05)
+    def await_state(self, job: str, state: JobState, seconds: float = SECONDS) -> None:
+        eventually(lambda: self.state(job) == state, seconds, 0.05)
 
     def printed(self, name: str = "job") -> str:
         """What all jobs of a name have printed."""
@@ -63,5 +63,5 @@ class Jobs:
         eventually(lambda: text in self.printed(name), SECONDS, 0.05)
 
     def close(self) -> None:
-        self.batch().cancel(self._ids)
-        eventually(lambda: set(self.batch().status(self._ids).values()) <= {"over"}, SECONDS, 0.05)
+        self.batch().cancel(self.ids)
+        eventually(lambda: set(self.batch().status(self.ids).values()) <= {"over"}, SECONDS, 0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -91,6 +92,14 @@ class Network:
             self._at(self._pids[host], ["ethtool", "-K", "eth0", "tx", "on"])
         self._on_switch(f"link set {host} master lan up")
         self._at(self._pids[host], ["nft", "flush", "ruleset"])
+
+    def traffic(self, *hosts: str) -> list[int]:
+        """How many bytes have come to each host so far, and how many have left it."""
+        counts = []
+        for host in hosts:
+            [link] = json.loads(self._at(self._pids[host], ["ip", "-json", "-stats", "link", "show", "eth0"]))
+            counts += [link["stats64"][way]["bytes"] for way in ("rx", "tx")]
+        return counts
 
     def close(self) -> None:
         """End it; the hosts don't reach each other then."""

@@ -40,6 +40,20 @@ def host(x):
     time.sleep(0.01)
     return socket.gethostname()
 
+def spread():
+    import numpy as np
+
+    big = np.arange(1_000_000.0)
+
+    def look(i, array):
+        time.sleep(0.02)
+        assert array[i] == big[i] == i
+        return socket.gethostname(), os.getpid()
+
+    places = {tuple(place) for place in futures.map(look, range(100), [big] * 100)}
+    hosts = [host for host, _ in places]
+    return [[host, hosts.count(host)] for host in sorted(set(hosts))]
+
 def answer(value):
     print(json.dumps(value), flush=True)
 
@@ -128,3 +142,10 @@ class Program:
             self.process.wait()
             self.process.stdout.close()
             self.process.stderr.close()
+
+
+def shelved(cluster: Cluster, host: str) -> list[int]:
+    """The sizes of what lies on the shelves of a host."""
+    # Some of it may go while it is looked at.
+    found = cluster.run(host, ["sh", "-c", "stat -c %s /dev/shm/scoop-*/*; true"]).stdout
+    return [int(size) for size in found.split()]

@@ -13,7 +13,7 @@ import pytest
 
 from scoop_core.config import SILENCE_SECONDS
 from tests.cluster.hosts import Cluster
-from tests.cluster.programs import Program
+from tests.cluster.programs import Program, shelved
 from tests.waiting import eventually
 
 #: More than a program needs to connect where nothing is wrong; a start of Python on a busy machine included.
@@ -87,6 +87,22 @@ def test_everything_works_from_another_host(cluster: Cluster, shared_folder: Pat
             assert guest.ask(deed) == outcome, deed
         assert cluster.run("nodec", ["ls", "/dev/shm"]).stdout == ""
         assert guest.ask("sorted(set(futures.map(host, range(100))))") == ["head", "nodea"]
+
+
+@WAYS
+def test_what_a_guest_sends_goes_to_each_host_once(cluster: Cluster, shared_folder: Path, way: Any) -> None:
+    hosts = "{'localhost': 1, 'nodea': 2, 'nodeb': 1}"
+    with (
+        Program(cluster, shared_folder, f"scoop.start(name='work', launcher=scoop.Ssh({hosts}))"),
+        Program(cluster, shared_folder, way(cluster), "nodec") as guest,
+    ):
+        nodes = ("nodec", "nodea", "nodeb")
+        before = cluster.traffic(*nodes)
+        assert guest.ask("spread()") == [["head", 1], ["nodea", 2], ["nodeb", 1]]
+        moved = [now - then for now, then in zip(cluster.traffic(*nodes), before, strict=True)]
+        assert max(moved) < 1.5 * 8_000_000, moved
+        # And nothing of it stays.
+        eventually(lambda: not any(shelved(cluster, node) for node in ("head", *nodes)), 20)
 
 
 def test_ssh_leads_to_a_pool_without_a_port(cluster: Cluster, shared_folder: Path, alone: Program) -> None:

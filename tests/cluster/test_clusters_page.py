@@ -1,4 +1,4 @@
-"""What `docs/clusters.md` shows of hosts that ssh reaches, and of Slurm, is done there, on real ones."""
+"""What `docs/clusters.md` shows of hosts that ssh reaches, and of batch systems, is done there, on real ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+from tests.cluster.grid_engine import GridEngine
 from tests.cluster.hosts import Cluster
 from tests.cluster.programs import Program
+from tests.cluster.scripts import Scripts
 from tests.cluster.slurm import Slurm
 from tests.docs.test_docs import PROJECT, SESSION, blocks, matches
 
@@ -56,3 +58,14 @@ def test_commands(cluster: Cluster) -> None:
     for command in commands:
         line = f"cd {folder}; PATH={Path(sys.executable).parent}:$PATH; {command}"
         assert cluster.run("head", ["sh", "-c", line], timeout=60).stdout == "4950\n", command
+
+
+def test_lines_of_the_scripts_of_jobs(slurm: Slurm, grid_engine: GridEngine, tmp_path: Path) -> None:
+    lines = [line for block in PAGE if block.language == "sh" for line in block.text.splitlines()]
+    assert len(lines) == 2
+    for line, system in zip(lines, (slurm, grid_engine), strict=True):
+        with Scripts(system, tmp_path, PROGRAM) as scripts:
+            assert f" {scripts.shell} " in line
+            scripts.submit(line, "echo over")
+            scripts.jobs.await_print("over\n")
+            assert "4950\n" in scripts.jobs.printed()

@@ -55,6 +55,14 @@ def test_a_job_that_is_cancelled_is_told_so(jobs: Jobs) -> None:
     jobs.batch().cancel([job, "4000000"])
 
 
+def test_a_job_ends_with_its_time(jobs: Jobs) -> None:
+    job = jobs.submit(STAYS, options=BatchOptions(time=1))
+    jobs.await_print("node")
+    jobs.await_state(job, "over", 150)  # Slurm counts in minutes, and looks every half of one
+    jobs.await_print("told to end")
+    jobs.await_print("DUE TO TIME LIMIT")
+
+
 def test_a_job_is_over_when_its_node_fails(jobs: Jobs, cluster: Cluster) -> None:
     job = jobs.submit(STAYS)
     jobs.await_print("node")

@@ -13,6 +13,7 @@ import pytest
 from scoop_core.config import SILENCE_SECONDS
 from tests.cluster import programs
 from tests.cluster.hosts import Cluster
+from tests.cluster.programs import shelved
 from tests.waiting import eventually
 
 WHERE = """
@@ -29,9 +30,6 @@ if __name__ == "__main__":
     places = set(futures.map(where, range(40 * scoop.SIZE)))
     print(scoop.SIZE, dict(sorted(Counter(host for host, _ in places).items())), *sys.argv[1:])
 """
-
-#: Sizes of what lies on the shelf of a host; some of it may go while it is looked at.
-SIZES = "stat -c %s /dev/shm/scoop-*/* 2>/dev/null; true"
 
 
 class Program(programs.Program):
@@ -169,16 +167,24 @@ def test_large_arrays_come_through_and_lie_on_each_host_once(cluster: Cluster, s
             == [True] * 21
         )
         for node in ("nodea", "nodeb"):
-            sizes = [int(size) for size in cluster.run(node, ["sh", "-c", SIZES]).stdout.split()]
-            assert 0 < sum(size > 7_000_000 for size in sizes) <= 2, sizes
+            assert 0 < sum(size > 7_000_000 for size in shelved(cluster, node)) <= 2
         program.ask("globals().update(big=None)")
-        shelf = ["sh", "-c", SIZES]
+        # Only the constant lies there then, for nothing else needs the array.
+        eventually(lambda: all(len(shelved(cluster, node)) == 1 for node in ("nodea", "nodeb")), 20)
 
-        def at_rest() -> bool:
-            """Only the constant lies there, now that nothing else needs the array."""
-            return all(len(cluster.run(node, shelf).stdout.split()) == 1 for node in ("nodea", "nodeb"))
 
-        eventually(at_rest, 20)
+def test_what_a_task_sends_leaves_its_host_once_and_enters_each_other_once(
+    cluster: Cluster, shared_folder: Path
+) -> None:
+    with Program(cluster, shared_folder, hosts={"nodea": 2, "nodeb": 2}) as program:
+        nodes = ("nodea", "nodeb")
+        before = cluster.traffic(*nodes)
+        # A closure, and an argument: the same 8 MB, made by the task.
+        assert program.ask("futures.submit(spread).result()") == [["nodea", 2], ["nodeb", 2]]
+        moved = [now - then for now, then in zip(cluster.traffic(*nodes), before, strict=True)]
+        assert max(moved) < 1.5 * 8_000_000, moved
+        # And nothing of it stays.
+        eventually(lambda: not any(shelved(cluster, node) for node in ("head", *nodes)), 20)
 
 
 # ---- hosts and links that fail ----------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ def log_in(hub: Hub, name: str, password: str) -> requests.Session:
 def processes_of(uid: int) -> list[psutil.Process]:
     """All processes that run as this user; without those that nobody has waited for yet."""
     found = []
-    for process in psutil.process_iter(["uids", "status"]):
+    for process in psutil.process_iter(["name", "uids", "status"]):
         owner, status = process.info["uids"], process.info["status"]
         if owner is not None and owner.real == uid and status != psutil.STATUS_ZOMBIE:
             found.append(process)

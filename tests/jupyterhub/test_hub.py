@@ -313,7 +313,7 @@ def test_when_the_hub_stops_a_server_nothing_is_left(notebooks: tuple[Notebook, 
 
 def left_of(book: Notebook) -> list[str]:
     """What there is of a user's pools and of the processes that run for the user."""
-    found = [f"{process.pid} {process.name()}" for process in processes_of(book.user.uid)]
+    found = [f"{process.pid} {process.info['name']}" for process in processes_of(book.user.uid)]
     places = (Path("/tmp"), Path("/dev/shm"), Path(book.file).parent)
     paths = [path for place in places for path in place.glob("scoop-*") if path.lstat().st_uid == book.user.uid]
     return found + list(map(str, paths))

@@ -45,6 +45,12 @@ class Engine:
         return self.runs
 
 
+def new(engine: Engine) -> Future:
+    future = Future()
+    future._engine = engine
+    return future
+
+
 @pytest.fixture
 def engine() -> Engine:
     return Engine()
@@ -52,7 +58,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def future(engine: Engine) -> Future:
-    return Future(engine)
+    return new(engine)
 
 
 # ---- by itself -------------------------------------------------------------------------------------------------
@@ -139,7 +145,7 @@ def end(future: Future, how: str) -> None:
 @pytest.mark.parametrize("how", ["result", "error", "cancelled"])
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_the_standard_wait_and_as_completed_see_it_end(how: str, when: str, engine: Engine) -> None:
-    futures = [Future(engine) for _ in range(3)]
+    futures = [new(engine) for _ in range(3)]
     waits: list[Callable[[], Any]] = [
         lambda: concurrent.futures.wait(futures, timeout=10).not_done == set(),
         lambda: set(concurrent.futures.as_completed(futures, timeout=10)) == set(futures),
@@ -161,7 +167,7 @@ def test_the_standard_wait_and_as_completed_see_it_end(how: str, when: str, engi
 
 
 def test_the_standard_wait_returns_at_the_first_that_fails(engine: Engine, tmp_path: Path) -> None:
-    futures = [Future(engine) for _ in range(2)]
+    futures = [new(engine) for _ in range(2)]
     done: list[Any] = []
 
     def wait() -> None:
@@ -217,7 +223,7 @@ def quick_switches() -> Iterator[None]:
 
 def test_parts_that_are_made_late_are_made_once(engine: Engine, quick_switches: None) -> None:
     for _ in range(200):
-        future = Future(engine)
+        future = new(engine)
         gate = threading.Barrier(3)
         seen: list[tuple[int, int]] = []
 
@@ -236,7 +242,7 @@ def test_parts_that_are_made_late_are_made_once(engine: Engine, quick_switches: 
 
 
 def test_a_future_that_ends_while_others_begin_to_wait_wakes_them(engine: Engine, quick_switches: None) -> None:
-    futures = [Future(engine) for _ in range(300)]
+    futures = [new(engine) for _ in range(300)]
     called: list[Future] = []
 
     def watch() -> None:
@@ -280,7 +286,7 @@ def batch(packer: Packer, lo: int, values: list[Any], failures: dict[int, BaseEx
 
 
 def test_a_result_of_a_batch_is_unpickled_when_it_is_asked_for(engine: Engine, packer: Packer) -> None:
-    futures = [Future(engine) for _ in range(3)]
+    futures = [new(engine) for _ in range(3)]
     outcome = batch(packer, 5, [[1], None, [3]], {6: ValueError("why")})
     for index, future in enumerate(futures, 5):
         future._index = index
@@ -295,7 +301,7 @@ def test_a_result_of_a_batch_is_unpickled_when_it_is_asked_for(engine: Engine, p
 
 
 def test_a_result_that_does_not_unpickle_is_an_error_of_its_own(engine: Engine, packer: Packer) -> None:
-    future = Future(engine)
+    future = new(engine)
     future._index = 0
     outcome = batch(packer, 0, [[1]])
     outcome._parcel = Parcel(b"garbage")

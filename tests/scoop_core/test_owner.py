@@ -66,7 +66,8 @@ class Desk:
         return self.owner.spec(packed, "r", run, top("r", run).child(packed.name), options)
 
     def call(self, *args: Any, function: Any = f, options: Options = Options(), run: int = 1) -> Future:  # noqa: B008
-        future = Future(self)
+        future = Future()
+        future._engine = self
         packed = self.packer.pack_function(function)
         self.owner.call(future, packed, self.spec(packed, options, run), self.packer.freeze((args, {})))
         return future

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +31,8 @@ def children() -> Iterator[list[Child]]:
 
 def run(children: list[Child], code: str) -> Child:
     """A Python process that leads a group of its own."""
-    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True, start_new_session=True)
     children.append(child)
     return child
 
@@ -37,6 +40,37 @@ def run(children: list[Child], code: str) -> Child:
 def first_number(child: Child) -> int:
     assert child.stdout is not None
     return int(child.stdout.readline())
+
+
+def turn(child: Child) -> int:
+    """How long the turns of a process are, in nanoseconds."""
+    text = Path(f"/proc/{child.pid}/sched").read_text()
+    return int(next(line for line in text.splitlines() if line.startswith("se.slice")).split()[-1])
+
+
+SHORT_TURNS = """
+import os
+from scoop_core.processes import take_short_turns
+os.nice(3)
+print(1, flush=True)
+input()
+take_short_turns()
+print(os.getpriority(os.PRIO_PROCESS, 0), flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 12), reason="Linux before 6.12")
+def test_turns_get_shorter_and_nothing_else_changes(children: list[Child]) -> None:
+    child = run(children, SHORT_TURNS)
+    assert first_number(child) == 1 and child.stdin is not None
+    if not Path(f"/proc/{child.pid}/sched").exists():
+        pytest.skip("this kernel does not tell how long turns are")
+    before = turn(child)
+    child.stdin.write("\n")
+    child.stdin.flush()
+    assert first_number(child) == 3
+    assert turn(child) == 100_000 < before
 
 
 WITH_HELPER = """

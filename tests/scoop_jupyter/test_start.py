@@ -141,6 +141,8 @@ def test_a_template_comes_from_a_file_and_what_was_shown_can_be_one(kernel: Kern
         ("start --launcher slurm --host nodea", "--host is no option of the launcher 'slurm'\n"),
         ("start --host nodea --time 2h", "--time is no option of the launcher 'ssh'"),
         ("start --launcher ssh", "the launcher 'ssh' needs --host"),
+        ("start --launcher allocation --ssh-executable srun", "This process is in no job of Slurm"),
+        ("start --host nodea --ssh-executable srun", "srun leads to other hosts within a job of Slurm only"),
         ("start --launcher lsf", "there is no launcher 'lsf': it is "),
         ("start --launcher slurm --time soon", "'soon' is no time: write 90s, 45m"),
         ("start --launcher slurm --per-job 0", "argument --per-job: '0' is not a positive number"),

@@ -102,6 +102,23 @@ def test_a_process_in_no_job_has_no_allocation(monkeypatch: pytest.MonkeyPatch) 
         scoop.start(launcher="allocation")
 
 
+def test_what_leads_to_other_hosts_has_time_to_end(tmp_path: Path) -> None:
+    """Grid Engine ends the whole job if its qrsh is killed."""
+    shell = tmp_path / "shell"
+    lines = ["#!/bin/sh", 'for line; do :; done; sh -c "$line"', "sleep 2", f"touch {tmp_path / 'ended'}", ""]
+    shell.write_text("\n".join(lines))
+    shell.chmod(0o755)
+    with scoop.start(launcher=scoop.Ssh(["nodea"], command=str(shell), external_hostname="localhost")) as pool:
+        assert len(pool.workers) == 1
+    assert (tmp_path / "ended").exists()
+
+
+def test_srun_leads_nowhere_if_there_is_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(scoop.StartFailed, match="srun leads to other hosts within a job of Slurm only"):
+        scoop.start(launcher=scoop.Ssh(["nodea"], command="srun"))
+
+
 class Broken:
     """A launcher of another package, with faults."""
 

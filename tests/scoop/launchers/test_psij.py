@@ -126,9 +126,9 @@ import psutil
 from scoop_core.launchers import Order, psij
 
 folder = Path(sys.argv[1])
-for name, seconds in (("ends", 1), ("stays", 60)):
+for name, work in (("ends", "sleep 1; touch $0.done"), ("stays", "exec sleep 60")):
     script = folder / name
-    script.write_text(f"#!/bin/sh\\nsleep {seconds}\\ntouch $0.done\\n")
+    script.write_text(f"#!/bin/sh\\n{work}\\n")
     script.chmod(0o755)
 jobs = []
 for name in ("ends", "stays"):
