@@ -156,6 +156,7 @@ class Peer(Mapper):
         """Send a message that the broker answers by its number; the answer, or None if there was none in time."""
         self._check()
         number = next(self._numbers)
+        self.owner.flush()  # what was submitted before goes before
         self.link.send(message(number))
         self.wait_until(lambda: number in self._answers or self.lost is not None, timeout)
         self._check()

@@ -253,6 +253,17 @@ def slow_count(folder: Path, number: int) -> None:
     time.sleep(0.5)
 
 
+def test_who_asks_is_told_of_what_was_submitted_just_before(pool: Pool) -> None:
+    held = [futures.submit(time.sleep, 60) for _ in range(2)]
+    client = pool.client
+    eventually(lambda: client.picture(client.run)["tasks"]["running"] == 2)
+    for count in range(5, 30, 5):  # while others are under way, calls wait a moment for those that come next
+        held += [futures.submit(time.sleep, 60) for _ in range(5)]
+        assert client.picture(client.run)["tasks"]["queued"] == count
+    for future in held:
+        future.cancel()
+
+
 def test_the_last_outcome_of_a_worker_that_retires_is_heard_before_its_end(
     new_pool: PoolFactory, tmp_path: Path
 ) -> None:
