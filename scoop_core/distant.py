@@ -60,8 +60,9 @@ class Deposits:
 
     def lay(self, peer: str, segment: Segment, frames: Frames) -> None:
         """A segment has come, with its bytes."""
-        if "/" in segment.name or len(frames) != 1 or len(frames[0]) != segment.size:
-            return  # none of ours; who looks for it finds nothing
+        own = segment.name.startswith(f"{peer}-") and "/" not in segment.name
+        if not own or len(frames) != 1 or len(frames[0]) != segment.size:
+            return  # this package sends nothing like that; who looks for it finds nothing
         [buffer] = frames
         self._laid.setdefault(peer, {})[segment.name] = segment
         if not self._shelf.lay(segment, memoryview(buffer)):

@@ -117,11 +117,12 @@ def test_with_its_peer_goes_what_others_do_not_need(peer: Peer, deposits: Deposi
 @pytest.mark.parametrize(
     ("name", "frames"),
     [
-        ("../evil", [content()]),
-        ("/tmp/evil", [content()]),
-        ("short", [content()[1:]]),
-        ("none", []),
-        ("two", [b"", b""]),
+        ("..", [content()]),
+        ("r1-/../../evil", [content()]),
+        ("r2-of-another", [content()]),
+        ("r1-short", [content()[1:]]),
+        ("r1-none", []),
+        ("r1-two", [content(), b""]),
     ],
 )
 def test_what_is_none_of_ours_is_not_laid_down(
