@@ -253,9 +253,9 @@ def slow_count(folder: Path, number: int) -> None:
     time.sleep(0.5)
 
 
-def test_who_asks_is_told_of_what_was_submitted_just_before(pool: Pool) -> None:
+def test_who_asks_is_told_of_what_was_submitted_just_before(new_pool: PoolFactory) -> None:
+    client = new_pool(2).client
     held = [futures.submit(time.sleep, 60) for _ in range(2)]
-    client = pool.client
     eventually(lambda: client.picture(client.run)["tasks"]["running"] == 2)
     for count in range(5, 30, 5):  # while others are under way, calls wait a moment for those that come next
         held += [futures.submit(time.sleep, 60) for _ in range(5)]

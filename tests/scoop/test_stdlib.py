@@ -85,7 +85,7 @@ class Alone:
 
 class Lonely(Future):
     def __init__(self) -> None:
-        super().__init__(Alone())
+        self._engine = Alone()
 
 
 Lonely.__name__ = "Future"  # as they expect it in texts
