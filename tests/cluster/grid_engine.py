@@ -7,11 +7,9 @@ import shutil
 from pathlib import Path
 
 from tests.cluster.hosts import NAMES, Cluster, lacking
-from tests.waiting import eventually, holds
+from tests.waiting import eventually
 
 START_SECONDS = 60.0
-#: A daemon that is not up by then was refused by its master.
-REFUSED_SECONDS = 8.0
 NODES = NAMES[1:]
 SLOTS = 2
 ADMINISTRATOR = "sgeadmin"
@@ -137,19 +135,23 @@ class GridEngine:
 
     def restore(self) -> None:
         """Have all nodes up."""
-        if not holds(self._is_up, REFUSED_SECONDS, 0.1):
-            # To the master a node that was switched off is still connected: so it refuses the new daemon there, which
-            # lives on without it.
-            for host in set(NODES) - self._up():
-                self._cluster.run("head", ["ss", "--kill", "dst", self._cluster.address(host)])
-                self._cluster.end(host, "sge_execd")
-            eventually(self._is_up, START_SECONDS, 0.1)
+        eventually(self._is_up, START_SECONDS, 0.1)
 
     def _is_up(self) -> bool:
         for host in NODES:
             if not self._cluster.serves(host, "sge_execd"):
-                self._cluster.serve(host, ["sge_execd"], self.variables)
+                self._start(host)
         return self._up() == set(NODES)
+
+    def _start(self, host: str) -> None:
+        """Start the daemon of a node.
+
+        To the master a node that was switched off is still connected, until it hears otherwise; and it refuses the
+        new daemon there. That one then leaves its parent and lives on, in the way of those that come after it.
+        """
+        self._cluster.run("head", ["ss", "--kill", "dst", self._cluster.address(host)])
+        self._cluster.run(host, ["pkill", "-KILL", "-x", "sge_execd"], check=False)
+        self._cluster.serve(host, ["sge_execd"], self.variables)
 
     def _up(self) -> set[str]:
         """The nodes on which the queue is fine: the others have letters behind their kind."""

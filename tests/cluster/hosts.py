@@ -229,10 +229,6 @@ class Cluster(Network):
         server = self._servers[host].get(program)
         return server is not None and server.poll() is None
 
-    def end(self, host: str, program: str) -> None:
-        """End a program that was started by `serve`."""
-        end(self._servers[host].pop(program))
-
     def commands(self, folder: Path, host: str, names: Collection[str], env: Mapping[str, str]) -> dict[str, str]:
         """Programs of a host, as commands for a process outside: what it needs in its environment to find them.
 
