@@ -74,8 +74,7 @@ def test_a_pool_is_what_it_is_anywhere(scripts: Scripts, cluster: Cluster) -> No
     job, environment = scripts.inside()
     hosts = hosts_of(environment)
     first, second, _ = hosts
-    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
-    with Program(cluster, scripts.folder, opening, first, environment) as program:
+    with on_all_hosts(scripts, cluster, first, environment) as program:
         assert program.first == "there"
         assert program.hosts() == hosts
         assert program.ask("tree(5)") == 243
@@ -97,8 +96,7 @@ def test_a_pool_is_what_it_is_anywhere(scripts: Scripts, cluster: Cluster) -> No
 def test_of_a_program_that_is_killed_nothing_is_left_in_its_job(scripts: Scripts, cluster: Cluster) -> None:
     job, environment = scripts.inside()
     first, *others = hosts_of(environment)
-    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
-    with Program(cluster, scripts.folder, opening, first, environment) as program:
+    with on_all_hosts(scripts, cluster, first, environment) as program:
         program.begin("tree(9)")
         assert all(agents(cluster, host) for host in others)
         program.process.kill()
@@ -110,8 +108,7 @@ def test_an_agent_that_is_killed_is_sent_for_again_where_the_job_goes_on(scripts
     job, environment = scripts.inside()
     hosts = hosts_of(environment)
     first, second, _ = hosts
-    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
-    with Program(cluster, scripts.folder, opening, first, environment) as program:
+    with on_all_hosts(scripts, cluster, first, environment) as program:
         program.begin("tree(6)")
         cluster.run(second, ["kill", "-9", *agents(cluster, second)[:1]])
         if scripts.shell == "srun":
@@ -126,6 +123,12 @@ def test_with_its_job_all_of_a_program_ends(scripts: Scripts) -> None:
     eventually((scripts.folder / "begun").exists, SECONDS, 0.05)
     scripts.jobs.batch().cancel([job])
     scripts.jobs.await_state(job, "over")  # what is left is looked for behind each test
+
+
+def on_all_hosts(scripts: Scripts, cluster: Cluster, first: str, environment: dict[str, str]) -> Program:
+    """A program within a job, on its first host, with a pool on all of them."""
+    opening = f"scoop.start(launcher=scoop.Allocation(command={scripts.shell!r}))"
+    return Program(cluster, scripts.folder, opening, first, environment)
 
 
 def hosts_of(environment: dict[str, str]) -> dict[str, int]:
