@@ -66,9 +66,9 @@ class Cancelling:
                 self._link.send(m.Dropped(message.seq, piece.lo, piece.hi))
                 self._state.rested = False  # if there is nothing else, the broker must hear of it
                 return
-        part = piece.cut(half=False)
-        if part:
-            self._link.send(m.Dropped(message.seq, part[0], part[1]))
+        with piece.lock:
+            if part := piece.cut(half=False):
+                self._link.send(m.Dropped(message.seq, part[0], part[1]))
         if message.lo <= piece.lo + len(piece.out) < min(message.hi, piece.hi):
             self._interrupter.interrupt(lambda fiber: fiber.piece is piece)
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import msgspec
 
-#: A piece of work sent to a worker should last about this long, in seconds: to send it and its outcomes costs some
-#: 0.5 ms of CPU in three processes, about a hundredth. What is left of a running piece can still be given to others.
-PIECE_SECONDS = 0.040
+#: A piece of work sent to a worker should last about this long, in seconds: to send it and its outcomes costs about
+#: 1 ms of CPU in three processes, whose caches others have used meanwhile. What is left of a running piece can still
+#: be given to others, and its outcomes go out before it is over if it takes longer than it should.
+PIECE_SECONDS = 0.080
+#: It has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took, it
+#: does not hear that others have something more urgent.
+PIECE_TASKS = 100_000
 #: With many workers pieces last longer: the broker may spend this on one, from its assignment to its last outcome,
 #: in seconds. It takes about half as long, so it keeps up with any number of workers, if there is enough to do.
 BROKER_SECONDS = 150e-6

@@ -6,7 +6,7 @@ from collections import deque
 from math import ceil
 
 from scoop_core import messages as m
-from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PREFETCH
+from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PIECE_TASKS, PREFETCH
 from scoop_core.endings import Endings
 from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, weight
 
@@ -77,6 +77,7 @@ class Dealer:
     def rest(self, worker: Worker, now: float) -> None:
         """The worker has nothing to run."""
         worker.rich = False
+        worker.rested = 0
         if worker.retiring:
             return
         worker.state = "idle"
@@ -181,8 +182,9 @@ class Dealer:
         # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
         if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
             return 1
-        fair = ceil(job.queued / (2 * max(1, len(self._ledger.workers))))
-        return max(1, min(int(self._stint() / max(mean, 1e-8)), fair))
+        mean = max(mean, 1e-8)
+        fair = max(ceil(job.queued / (2 * max(1, len(self._ledger.workers)))), int(WORTH_SHARING / mean))
+        return max(1, min(int(self._stint() / mean), fair, PIECE_TASKS))
 
     def _stint(self) -> float:
         """How long a piece should last, in seconds."""

@@ -142,6 +142,7 @@ class Worker(msgspec.Struct, eq=False):
     agent: str
     state: str = "starting"  # starting, idle, busy, stopped
     seq: int = 0  # of the last piece it was given
+    rested: int = 0  # behind this piece it has nothing to run, it said, but not yet what else it holds
     held: dict[int, Piece] = {}
     parked: dict[int, Piece] = {}  # begun, but waiting for other tasks
     awake: bool = False  # a result came for one of the parked ones since

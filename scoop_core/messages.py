@@ -288,7 +288,7 @@ class Done(Header, tag="done"):
     failures: tuple[Failure, ...]
     seconds: float
     longest: float
-    idle: bool  # it has nothing else to run
+    rested: int  # it has nothing else to run, and the last piece that it was given is this one; else 0
     busy: float = 0.0  # seconds that this worker has spent in tasks, since it started
     cpu: float = 0.0  # seconds of CPU that it has used, since it started
     spans: tuple[Ran, ...] = ()  # what ran since this was last told

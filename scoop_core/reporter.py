@@ -1,9 +1,10 @@
-"""How the outcomes of pieces go back to the broker."""
+"""How a worker tells the broker what became of pieces."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from scoop_core import messages as m
@@ -76,9 +77,10 @@ class Reporter:
         if piece is None:
             self._link.send(m.Interrupted())
             return
-        self._link.send(m.Interrupted(piece.assign.seq, piece.lo + len(piece.out)))
-        if part := piece.cut(half=False):
-            self._link.send(m.Dropped(piece.assign.seq, part[0], part[1]))
+        with piece.lock:
+            self._link.send(m.Interrupted(piece.assign.seq, piece.lo + len(piece.out)))
+            if part := piece.cut(half=False):
+                self._link.send(m.Dropped(piece.assign.seq, part[0], part[1]))
 
     def failure(self, piece: Piece, index: int, error: BaseException, began: float = math.inf) -> m.Failure:
         """The outcome of a task that failed; people are told (see `Mishaps.note`)."""
@@ -107,13 +109,29 @@ class Reporter:
         failures += [self.failure(piece, lo + position, error) for position, error in errors.items()]
         accounts.done += count
         accounts.news = True
-        rest = over and not state.retiring and state.empty and not self._fibers.ready
-        rest = rest and len(state.begun) == 1  # else `Idle` has to tell that others are parked
-        idle = rest and lo + count == piece.hi and not self._owner.dirty
-        if idle:
-            state.rested = True
-            state.told_rich = False
         seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
         spans = accounts.strip.take(PAUSE) if over else ()
-        done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, idle, *spent, spans)
-        self._link.send(done, frames)
+        with state.telling:
+            last = state.seq
+            rest = over and not state.retiring and state.empty and not self._fibers.ready
+            rest = rest and len(state.begun) == 1  # else `Idle` has to tell that others are parked
+            idle = rest and lo + count == piece.hi and not self._owner.dirty
+            if idle:
+                state.rested = True
+                state.told_rich = False
+            rested = last if idle else 0
+            done = m.Done(seq, lo, lo + count, form, parcel, tuple(failures), seconds, each, rested, *spent, spans)
+            self._link.send(done, frames)
+
+
+def tell_shared(link: Link, state: WorkerState, back: Sequence[tuple[Piece, int, int]], own: int = 0) -> None:
+    """Tell the broker what it gets of a worker.
+
+    Args:
+        link: to the broker.
+        state: of the worker.
+        back: ends of pieces, as (piece, lo, hi).
+        own: how many tasks of the worker's own have left it.
+    """
+    with state.telling:
+        link.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), own, state.told_rich))

@@ -46,10 +46,11 @@ class Reports:
         result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
         ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
-        worker.occupied = not message.idle and not worker.held
-        if not message.idle:
+        worker.occupied = not message.rested and not worker.held
+        worker.rested = message.rested
+        if not message.rested:
             ledger.able[peer] = None
-        if message.idle and not worker.held:
+        if message.rested and not worker.held:
             dealer.rest(worker, now)
         elif not dealer.feed(worker, now):
             dealer.solicit()
@@ -62,7 +63,10 @@ class Reports:
             return
         self._dealer.take_back(worker, piece, message.lo, now)
         self._dealer.deal(now)
-        self._dealer.feed(worker, now)
+        if self._rests(worker):
+            self._dealer.rest(worker, now)
+        else:
+            self._dealer.feed(worker, now)
 
     def interrupted(self, peer: str, message: m.Interrupted, frames: m.Frames, now: float) -> None:
         self._endings.heard(peer)
@@ -88,6 +92,8 @@ class Reports:
         self._ledger.asked.discard(peer)
         self._ledger.able[peer] = None
         worker.rich = message.rich
+        if message.rich:
+            worker.rested = 0
         given = message.own
         for seq, lo, hi in message.back:
             piece = worker.piece(seq)
@@ -98,8 +104,14 @@ class Reports:
             self._dealer.take_back(worker, piece, lo, now)
         worker.spent = not given and worker.seq == worker.asked_at
         self._dealer.deal(now)
-        if worker.held:  # else it says itself that it has nothing to do
+        if self._rests(worker):
+            self._dealer.rest(worker, now)
+        elif worker.held:  # else it says itself that it has nothing to do
             self._dealer.feed(worker, now)
+
+    def _rests(self, worker: Worker) -> bool:
+        """Whether the worker has said that it has nothing to do before it said what it has given away of it."""
+        return not worker.held and 0 < worker.rested == worker.seq
 
     # ---- of itself ---------------------------------------------------------------------------------------------
 
@@ -117,6 +129,7 @@ class Reports:
         worker = self._ledger.workers.get(peer)
         if worker is not None:
             worker.rich = True
+            worker.rested = 0
             self._ledger.able[peer] = None
             self._dealer.solicit()
 
@@ -135,7 +148,7 @@ class Reports:
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None
         piece = next(iter(worker.held.values()), None)
-        if piece is not None and message.task not in ("", piece.job.spec.name):
+        if message.task and (piece is None or message.task != piece.job.spec.name):
             worker.occupied = True
         self._dealer.solicit()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from scoop_core import messages as m
@@ -14,6 +15,7 @@ from scoop_core.future import Future
 from scoop_core.link import Link
 from scoop_core.owner import DEFAULT, Options, Owner
 from scoop_core.payload import Packer
+from scoop_core.reporter import tell_shared
 from scoop_core.worker_state import Piece, Stretch, WorkerState
 
 #: A running stretch is worth sharing if the rest will take longer than this, in seconds.
@@ -52,8 +54,9 @@ class Sharing:
             self._link.nudge()
 
     def tell_rich(self) -> None:
-        self._state.told_rich = True
-        self._link.send(m.Rich())
+        with self._state.telling:
+            self._state.told_rich = True
+            self._link.send(m.Rich())
 
     def give_away(self, everything: bool) -> None:
         """Give the broker of what has not begun, or all of that which was its own, and tell it what that is."""
@@ -75,7 +78,11 @@ class Sharing:
 
         state = self._state
         running = self._accounts.running  # once: the main thread may go on to another meanwhile
-        back, own, part = state.share(running, self._accounts.context is not None, worth)
+        with _locked(running):
+            back, own, part = state.share(running, self._accounts.context is not None, worth)
+            if back:
+                self._tell(back, 0)
+                return
         given = 0
         for task in own:
             if type(task) is Lot:
@@ -85,9 +92,14 @@ class Sharing:
         if part is not None and isinstance(running, Lot):
             given += self._export_lot(running, part[0], part[2])
         self._owner.flush()
-        state.told_rich = bool(state.pending)
-        pieces = tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back)
-        self._link.send(m.Shared(pieces, given, state.told_rich))
+        self._tell((), given)
+
+    def _tell(self, back: Sequence[tuple[Piece, int, int]], given: int) -> None:
+        state = self._state
+        with state.telling:
+            state.told_rich = False  # before the look: who submits meanwhile tells it again
+            state.told_rich = bool(state.pending)
+            tell_shared(self._link, state, back, given)
 
     def _export_call(self, future: Future) -> int:
         """Give a call to the broker; how many went."""
@@ -141,6 +153,9 @@ class Sharing:
         self._give_back(None)
 
     def _give_back(self, running: Stretch | None) -> None:
-        back = self._state.give_back(running)
-        pieces = tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back)
-        self._link.send(m.Shared(pieces, 0, self._state.told_rich))
+        with _locked(running):
+            tell_shared(self._link, self._state, self._state.give_back(running))
+
+
+def _locked(running: Stretch | None) -> AbstractContextManager[Any]:
+    return running.lock if isinstance(running, Piece) else nullcontext()

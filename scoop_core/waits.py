@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.contract import Engine
 from scoop_core.fibers import Fiber, Fibers, current
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.link import Link
+from scoop_core.reporter import tell_shared
 from scoop_core.runner import Runner
 from scoop_core.watching import Watch
 from scoop_core.worker_state import Piece, WorkerState
@@ -207,10 +207,11 @@ class Waits:
             if end is not None and time.monotonic() >= end:
                 return False
             piece = fiber.piece
-            if isinstance(piece, Piece) and (part := piece.cut(half=False)):
-                # What stands behind this task in its piece should not wait with it.
-                back = ((piece.assign.seq, part[0], part[1]),)
-                self._link.send(m.Shared(back, 0, self._state.told_rich))
+            if isinstance(piece, Piece):
+                with piece.lock:
+                    if part := piece.cut(half=False):
+                        # What stands behind this task in its piece should not wait with it.
+                        tell_shared(self._link, self._state, [(piece, *part[:2])])
             accounts.context = accounts.running = accounts.parent = None
             if context is not None:
                 accounts.strip.tell(context)

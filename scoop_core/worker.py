@@ -77,7 +77,6 @@ class Worker(Peer):
         self.number = number
         self._watch = watch
         self._beat = BEAT
-        self._seq = 0  # of the last piece that came
         self._stopped = False
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
@@ -252,18 +251,19 @@ class Worker(Peer):
         state = self.state
         if self._outputs:
             self._outputs.flush(rest=True)
-        state.told_rich = False
         if self._has_retired():
             self.accounts.tally(_now())
             self.fibers.stopped = True
             return
-        if not state.rested:
-            state.rested = True
-            seq = self._seq  # before the look: what comes after it is not meant
-            if state.empty:
-                self.link.send(m.Idle(seq))
-            else:
-                state.rested = False
+        with state.telling:
+            state.told_rich = False
+            if not state.rested:
+                state.rested = True
+                seq = state.seq  # before the look: what comes after it is not meant
+                if state.empty:
+                    self.link.send(m.Idle(seq))
+                else:
+                    state.rested = False
         wait = self._waits.wake_due()
         self.accounts.begin_idling()
         self.link.serve(self._has_work, wait)
@@ -328,7 +328,7 @@ class Worker(Peer):
         if isinstance(message, m.Assign):
             self.state.pieces.append(Piece(message, frames))
             self.state.rested = False
-            self._seq = message.seq  # last, see `_idle`
+            self.state.seq = message.seq  # last, see `_idle`
         elif isinstance(message, m.Define):
             self._runner.define(message, frames)
         elif isinstance(message, m.Forget):

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from operator import length_hint
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from scoop_core import messages as m
@@ -80,7 +80,9 @@ class Stretch:
         self.items: Iterator[Any] = iter(())
         self.kept: Sequence[Any] = ()  # was cut off and then left here: it comes behind `items`
         self.out: list[Any] = []  # outcomes, in order
-        self.lock = Lock()  # for whoever cuts, or looks whether it is over
+        #: For whoever cuts, or looks whether it is over. Whoever tells the broker of it keeps it until that is sent:
+        #: what is said of one piece must leave in the order in which it became true.
+        self.lock = RLock()
 
     def begin(self, items: Sequence[Any]) -> None:
         with self.lock:
@@ -136,7 +138,10 @@ class WorkerState:
         self.pieces: deque[Piece] = deque()  # from the broker, not begun, in the order they came
         self.pending: dict[Any, Any] = {}  # the worker's own tasks, the oldest first, and what has submitted each
         self.begun: dict[int, Piece] = {}  # from the broker, by seq
+        self.seq = 0  # of the last piece that came; whoever looks whether there is something to run looks here before
         # What the broker knows of it, and wants:
+        #: Held from a look at what follows until that is sent: then what the broker hears last is true.
+        self.telling = RLock()
         self.rested = True  # it knows that there is nothing to run
         self.told_rich = False  # it knows that there is something to share
         self.retiring = False  # nothing more is to come; the worker ends when all is over that it has begun

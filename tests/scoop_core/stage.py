@@ -78,7 +78,7 @@ class Stage:
         piece = self.held[worker, seq]
         lo, hi = piece.lo if lo is None else lo, piece.hi if hi is None else hi
         time = (hi - lo) * each
-        return self.say(worker, m.Done(seq, lo, hi, "values", m.Parcel(b""), (), time, each, idle))
+        return self.say(worker, m.Done(seq, lo, hi, "values", m.Parcel(b""), (), time, each, seq if idle else 0))
 
     def learn(self, function: str = "f", each: float = 0.001) -> None:
         """Have the broker know how long tasks of a function take."""

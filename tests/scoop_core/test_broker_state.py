@@ -67,7 +67,7 @@ def test_messages_of_strangers_only_count() -> None:
     stage = Stage(workers=1)
     stage.submit(5)
     before = stage.state.picture(0.0)
-    sends = stage.say("nobody", m.Cancel(1, 0, 5), m.Stop(), m.Done(1, 0, 1, "values", m.Parcel(b""), (), 1, 1, True))
+    sends = stage.say("nobody", m.Cancel(1, 0, 5), m.Stop(), m.Done(1, 0, 1, "values", m.Parcel(b""), (), 1, 1, 1))
     assert sends == []
     after = stage.state.picture(0.0)
     assert after["pool"].pop("strange") == before["pool"].pop("strange") + 3
@@ -79,8 +79,8 @@ def test_messages_that_make_no_sense_only_count() -> None:
     stage = Stage(workers=1)
     stage.submit(5)
     nothing = m.Parcel(b"")
-    sends = stage.say("w0", m.Done(7, 0, 1, "values", nothing, (), 1, 1, True), m.Dropped(1, 3, 4))
-    sends += stage.say("w0", m.Done(1, 0, 0, "values", nothing, (), 1, 1, True))
+    sends = stage.say("w0", m.Done(7, 0, 1, "values", nothing, (), 1, 1, 1), m.Dropped(1, 3, 4))
+    sends += stage.say("w0", m.Done(1, 0, 0, "values", nothing, (), 1, 1, 1))
     sends += stage.say("r0", m.Extend(9, 0, 5, "column", nothing), m.Extend(1, 5, 5, "column", nothing))
     sends += stage.say("r0", m.Hello("root", 1, "here"), m.Exited(0, 10, 0, 0, 0))
     assert sends == []

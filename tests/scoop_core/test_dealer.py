@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from scoop_core import messages as m
-from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PREFETCH
+from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PIECE_TASKS, PREFETCH
+from scoop_core.dealer import WORTH_SHARING
 from tests.scoop_core.stage import Stage, sent, spans
 
 
@@ -42,10 +43,22 @@ def test_pieces_shrink_when_tasks_prove_long() -> None:
 
 def test_pieces_get_small_towards_the_end() -> None:
     stage = Stage(workers=2)
-    stage.learn(each=1e-6)
+    stage.learn(each=WORTH_SHARING / 2)
     sizes = [hi - lo for lo, hi in spans(stage.submit(40))]
     assert sizes[0] == 10, "no worker gets more than its part of half of what is left"
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_pieces_do_not_get_smaller_than_what_is_worth_sending() -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=WORTH_SHARING / 100)
+    assert [hi - lo for lo, hi in spans(stage.submit(250))] == [100, 100, 50]
+
+
+def test_pieces_have_no_more_tasks_than_a_worker_can_report_at_once() -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=1e-8)
+    assert spans(stage.submit(10 * PIECE_TASKS))[0] == (0, PIECE_TASKS)
 
 
 def test_a_function_travels_to_each_worker_once() -> None:
@@ -245,6 +258,56 @@ def test_a_piece_that_waits_behind_a_task_that_goes_on_is_asked_back() -> None:
     assert spans(sends, "w0") == [(0, 1)]
     assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
     assert spans(stage.say("w0", m.Shared(((2, 0, 1),), 0, False)), "w1") == [(0, 1)]
+
+
+def test_who_says_that_it_has_nothing_to_do_before_it_says_what_it_gave_away_is_idle() -> None:
+    """One thread gives away, the other one comes to the end of what is left, and is faster."""
+    stage = Stage(workers=1)
+    stage.learn(each=0.02)
+    stage.submit(9)  # four, and then two of the other five
+    assert spans(stage.sent, "w0") == [(0, 4), (4, 7)]
+    stage.submit(1, job=2)
+    assert len(sent(stage.sent, m.Share, "w0")) == 1
+    stage.sent.clear()
+    stage.say("w0", m.Done(1, 0, 2, "values", m.Parcel(b""), (), 0.04, 0.02, 2))
+    stage.say("w0", m.Shared(((2, 4, 7), (1, 2, 4)), 0, False))
+    assert spans(stage.sent, "w0"), "it says no more that it has nothing to do"
+
+
+def test_a_program_that_gives_tasks_away_gets_none_until_it_is_idle() -> None:
+    stage = Stage()
+    stage.say("r0", m.Scale(1))
+    stage.say("w9", m.Hello("worker", 1, "here", 9))
+    stage.say("w9", m.Rich())
+    stage.greet(0)
+    assert len(sent(stage.sent, m.Share, "w9")) == 1
+    stage.submit(2, owner="w9")
+    stage.say("w9", m.Shared((), 2, True))
+    assert spans(stage.sent, "w0") == [(0, 1)] and not spans(stage.sent, "w9")
+    stage.say("w9", m.Idle(0))
+    assert spans(stage.sent, "w9") == [(1, 2)]
+
+
+@pytest.mark.parametrize("told", ["before", "with it"])
+def test_who_has_become_rich_since_it_had_nothing_to_do_is_not_idle(told: str) -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=0.02)
+    stage.submit(9)
+    assert spans(stage.sent, "w0") == [(0, 4), (4, 7)]
+    stage.submit(1, job=2)
+    stage.say("w0", m.Done(1, 0, 2, "values", m.Parcel(b""), (), 0.04, 0.02, 2))
+    if told == "before":
+        stage.say("w0", m.Rich())
+    assert not spans(stage.say("w0", m.Shared(((2, 4, 7), (1, 2, 4)), 0, told == "with it")), "w0")
+
+
+def test_a_piece_behind_a_task_that_went_on_by_itself_is_asked_back() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1, function="parent")
+    stage.say("w0", m.Idle(1))
+    stage.say("w0", m.Tally((), "parent", 0.0, 0.0, 0))  # nobody's result has woken it, but its clock
+    assert spans(stage.submit(2, job=2), "w0") == [(1, 2)]
+    assert [s.to for s in stage.done("w1", 1) if isinstance(s.header, m.Share)] == ["w0"]
 
 
 def test_a_piece_that_waits_behind_a_workers_own_tasks_is_asked_back() -> None:

@@ -13,7 +13,7 @@ from scoop_core.broker_state import BrokerState
 from scoop_core.ledger import Send
 from tests.scoop_core.simulation.books import Books
 from tests.scoop_core.simulation.owners import Function, Peer, Root
-from tests.scoop_core.simulation.workers import Worker
+from tests.scoop_core.simulation.workers import Program, Worker
 
 AGENT = "agent-here"
 #: Workers of an agent on another host.
@@ -41,6 +41,7 @@ class Scenario:
     skips_tasks: bool = False
     replaces: bool = False
     hosts: bool = False
+    program: bool = False  # it is a worker, too: `python -m scoop`
     kinds: tuple[str, ...] = ("leaf",)
 
     @classmethod
@@ -48,7 +49,7 @@ class Scenario:
         """A scenario in which some things may happen, and others not."""
         rng = random.Random(seed)
         flags = ("deaths", "stillborn", "cancels", "runs", "restarts", "leaves", "scales", "pins", "skips", "limits")
-        flags = (*flags, "skips_tasks", "replaces", "hosts")
+        flags = (*flags, "skips_tasks", "replaces", "hosts", "program")
         kinds = ("leaf", "raise", "fork", "send", "leave", "map", "flaky", "deadly", "deaf")
         return cls(
             seed,
@@ -87,7 +88,8 @@ class Simulation:
         self.cancels = self.scenario.cancels
         self.skips = self.scenario.skips
         self.pins = self.scenario.pins
-        self.state = BrokerState("simulated", wanted=self.scenario.workers)
+        first = int(self.scenario.program)
+        self.state = BrokerState("simulated", wanted=self.scenario.workers, first=first)
         self.books = Books(self.state)
         self.up[AGENT] = deque([m.Hello("agent", 1, "here")])
         if self.scenario.hosts:
@@ -97,6 +99,14 @@ class Simulation:
             self.up[name], self.down[name] = deque(), deque()
             self.roots[name] = Root(self, name)
         self._menu = [self._function(kind, str(i)) for i, kind in enumerate(self.scenario.kinds * 2)]
+        if self.scenario.program:
+            program = Program(self)
+            self.up[program.name], self.down[program.name] = deque(), deque()
+            self.workers[program.name] = program
+
+    def draw(self) -> Function:
+        """One of all that there is to do."""
+        return self.rng.choice(self._menu)
 
     def _join(self) -> None:
         """Another host is there."""
@@ -136,7 +146,8 @@ class Simulation:
                 if agent in self.up:
                     self.up[agent].append(exited)
         state = self.state
-        dead = peer.startswith("w") and peer not in state.ledger.workers
+        program = isinstance(self.workers.get(peer), Program)  # nobody has announced it
+        dead = peer.startswith("w") and peer not in state.ledger.workers and not program
         known = peer in state.ledger.peers or (isinstance(message, m.Hello) and not dead)
         strange = state.ledger.strange
         arrived = self.books.before(peer, message) if known else set()
@@ -202,7 +213,11 @@ class Simulation:
 
     def die(self, worker: Worker, status: int) -> None:
         """End a worker process. What it sent last may get lost or come late, unless it ends in order (0)."""
+        if isinstance(worker, Program):  # the pool would end with it
+            return
         name = worker.name
+        if not status:
+            worker.tell_late()
         del self.workers[name], self.down[name]
         if status:
             self.died += 1
@@ -239,6 +254,7 @@ class Simulation:
         choices: list[tuple[Callable[..., None], Any]] = [(self.deliver_up, p) for p, q in self.up.items() if q]
         choices += [(self.deliver_down, p) for p, q in self.down.items() if q]
         choices += [(self._work, w) for w in self.workers.values() if w.can_step()]
+        choices += [(Worker.tell_late, w) for w in self.workers.values() if w.late]
         return choices
 
     def _work(self, worker: Worker) -> None:
@@ -332,7 +348,7 @@ class Simulation:
 
     def _submit(self, root: Root) -> None:
         rng = self.rng
-        function = rng.choice(self._menu)
+        function = self.draw()
         count = rng.choice((1, 2, 3, 5, 8, 30) if function.kind in ("leaf", "raise") else (1, 2, 3))
         worker = rng.choice([f"w{n}" for n in range(self.state.rooms.next_number + 1)]) if self.pins else ""
         root.submit(function, count, rng.random() < 0.4, worker)
@@ -409,7 +425,8 @@ class Simulation:
             assert set(ledger.idle) == set(self.workers), "somebody is not known to be idle"
             here = [worker for worker in self.workers.values() if worker.agent == AGENT]
             assert len(here) == self.scenario.workers
-            assert len(self.workers) - len(here) == self._room(), "hosts have not the workers that they have room for"
+            away = [worker for worker in self.workers.values() if worker.agent not in ("", AGENT)]
+            assert len(away) == self._room(), "hosts have not the workers that they have room for"
         self._check_tree()
 
     def _room(self) -> int:
@@ -432,8 +449,9 @@ class Simulation:
             over = node.done + node.failed + node.cancelled
             assert not node.left and not node.kept, f"{node.name} is not over in the tree: {node}"
             total = self.created[root, number, node.id]
-            # What a worker kept for itself when it died was never told to anybody.
-            assert over == total or (self.died and over < total), f"{total} tasks of {node.name}, in the tree {over}"
+            # What a worker kept for itself when it, or its host, was lost was never told to anybody.
+            lost = self.died or self.hosts_lost
+            assert over == total or (lost and over < total), f"{total} tasks of {node.name}, in the tree {over}"
 
     def _nodes(self) -> Iterator[tuple[str, int, Any]]:
         for (root, number), run in self.state.ledger.tree._runs.items():

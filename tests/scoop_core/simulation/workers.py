@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from scoop_core import messages as m
 from scoop_core.config import FLUSH_SECONDS
-from scoop_core.task_tree import Place
+from scoop_core.task_tree import Place, top
 from scoop_core.worker_state import GroupCount, Piece, Stretch, WorkerState
 from tests.scoop_core.simulation.owners import NOTHING, Function, OwnedJob, Peer
 
@@ -121,6 +121,7 @@ class Worker(Peer):
         self.target: Fiber | None = None
         self.alone = False  # of the target, end the innermost task only
         self.seq = 0
+        self.late: deque[m.Header] = deque()  # what the IO thread is about to send
         self.begun = 0  # on the board
         self.rested = True
         self.told_rich = False
@@ -343,6 +344,7 @@ class Worker(Peer):
         context, running = self.context, self.running
         while not until():
             piece = fiber.piece
+            self.lock(piece)
             if isinstance(piece, Piece) and (part := piece.cut(half=False)):
                 self.send(m.Shared(((piece.assign.seq, part[0], part[1]),), 0, self.told_rich))
             self.context = self.running = None
@@ -457,6 +459,7 @@ class Worker(Peer):
                 except Interrupted as stop:
                     piece.cancelled = True
                     if isinstance(stop, Skipped):
+                        self.lock(piece)
                         self.send(m.Interrupted(assign.seq, piece.lo + len(piece.out)))
                         if part := piece.cut(half=False):
                             self.send(m.Dropped(assign.seq, part[0], part[1]))
@@ -477,6 +480,7 @@ class Worker(Peer):
     def report(self, piece: Piece, over: bool) -> None:
         if over:
             self.tally()
+        self.lock(piece)
         count = len(piece.out) - piece.sent
         lo = piece.lo + piece.sent
         failures = tuple(f for f in piece.failures if f.index >= lo)
@@ -492,9 +496,9 @@ class Worker(Peer):
             seconds = piece.since - since
             seq = piece.assign.seq
             now = self.sim.now
-            self.send(
-                m.Done(seq, lo, lo + count, "values", NOTHING, failures, seconds, seconds / count, idle, now, now)
-            )
+            rested = self.seq if idle else 0
+            each = seconds / count
+            self.send(m.Done(seq, lo, lo + count, "values", NOTHING, failures, seconds, each, rested, now, now))
         if over and lo + count < piece.hi:
             self.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
@@ -508,6 +512,7 @@ class Worker(Peer):
     # ---- messages ----------------------------------------------------------------------------------------------
 
     def handle(self, message: m.Header) -> None:
+        self.tell_late()
         if isinstance(message, m.Assign):
             assert message.base <= message.lo < message.hi, f"an empty piece: {message}"
             self.seq = message.seq
@@ -533,7 +538,7 @@ class Worker(Peer):
     def share(self, everything: bool) -> None:
         if everything:
             back = self.state.give_back(self.running)
-            self.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), 0, self.told_rich))
+            self.tell_shared(back, 0)
             return
         busy = self.context is not None
         back, own, part = self.state.share(self.running, busy, lambda stretch: self.sim.rng.random() < 0.8)
@@ -548,8 +553,38 @@ class Worker(Peer):
             assert isinstance(self.running, Lot)
             given += self.export(self.running, part[0], part[1])
         self.flush()
-        self.told_rich = bool(self.state.pending)
-        self.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), given, self.told_rich))
+        self.tell_shared(back, given, look=True)
+
+    def tell_shared(self, back: Sequence[tuple[Piece, int, int]], given: int, look: bool = False) -> None:
+        """Whether it is rich is what it has said, or what is so (`look`), when this leaves."""
+        self.send_late(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), given, look))
+
+    def send_late(self, message: m.Header) -> None:
+        """The IO thread says what it did: what the main thread says meanwhile may come before."""
+        self.late.append(message)
+        if self.sim.rng.random() < 0.5:
+            self.tell_late()
+
+    def lock(self, piece: Any) -> None:
+        """The IO thread has the lock of a piece until it has said what it did with it."""
+        for message in self.late:
+            if isinstance(message, m.Shared):
+                seqs = {seq for seq, _, _ in message.back}
+            else:
+                assert isinstance(message, m.Dropped)
+                seqs = {message.seq}
+            if isinstance(piece, Piece) and piece.assign.seq in seqs:
+                self.tell_late()
+                return
+
+    def tell_late(self) -> None:
+        while self.late:
+            message = self.late.popleft()
+            if isinstance(message, m.Shared):
+                if message.rich:
+                    self.told_rich = bool(self.state.pending)
+                message = m.Shared(message.back, message.own, self.told_rich)
+            self.send(message)
 
     def export(self, lot: Lot, lo: int, hi: int) -> int:
         of, group = lot.map, lot._group
@@ -580,10 +615,11 @@ class Worker(Peer):
             if piece is None:
                 return
             self.state.pieces.remove(piece)
-            self.send(m.Dropped(message.seq, piece.lo, piece.hi))
+            self.send_late(m.Dropped(message.seq, piece.lo, piece.hi))
+            self.rested = False
             return
         if part := piece.cut(half=False):
-            self.send(m.Dropped(message.seq, part[0], part[1]))
+            self.send_late(m.Dropped(message.seq, part[0], part[1]))
         if message.lo <= piece.lo + len(piece.out) < min(message.hi, piece.hi):
             self.interrupt(lambda fiber: fiber.piece is piece)
 
@@ -620,15 +656,7 @@ class Worker(Peer):
 
     def retire(self) -> None:
         self.retiring = True
-        back, mine = [], []
-        while self.state.pieces:
-            piece = self.state.pieces.pop()
-            if piece.assign.spec.worker:
-                mine.append(piece)
-            elif part := piece.cut(half=False):
-                back.append((piece.assign.seq, *part[:2]))
-        self.state.pieces.extendleft(mine)
-        self.send(m.Shared(tuple(back), 0, self.told_rich))
+        self.tell_shared(self.state.give_back(None), 0)
 
     def cancel_call(self, call: Call) -> None:
         if self.state.claim(call):
@@ -643,3 +671,22 @@ class Worker(Peer):
     def close_fibers(self) -> None:
         for fiber in self.fibers:
             fiber.body.close()
+
+
+class Program(Worker):
+    """The program's own process, whose first task is the program: as `scoop_core.origin`."""
+
+    def __init__(self, sim: Simulation) -> None:
+        super().__init__(sim, 0)
+        self.rested = False
+        self.urgent.append(self.run_program)
+
+    def run_program(self) -> Body:
+        place = top(self.name, 0)
+        self.context = self.group(self.name, 0, place, "program")
+        for _ in range(self.rng.randrange(1, 4)):
+            try:
+                yield from self.task(self.sim.draw(), 0)
+            except TaskError:
+                pass
+        self.context = None

@@ -1,0 +1,135 @@
+"""What a worker's two threads tell the broker leaves in the order in which it became true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scoop_core import messages as m
+from scoop_core.cancelling import Cancelling
+from scoop_core.reporter import Reporter
+from scoop_core.sharing import Sharing
+from scoop_core.waits import Waits
+from scoop_core.worker_state import Piece, WorkerState
+
+SPEC = m.Spec(b"f", "f", "r0", 1, 1, 0)
+
+
+class Parked(Exception):
+    """Where a task gives way."""
+
+
+def held(lock: Any) -> bool:
+    """Whether a thread has this lock."""
+    free = lock.acquire(blocking=False)
+    if free:
+        lock.release()
+    return not free
+
+
+class Wire:
+    """Takes note of what a worker sends, and whether another thread could say something else meanwhile."""
+
+    def __init__(self, state: WorkerState, piece: Piece) -> None:
+        self.state = state
+        self.piece = piece
+        self.sent: list[m.Header] = []
+        self.locked: list[tuple[bool, bool]] = []  # of the piece; of what is told of the whole worker
+
+    def send(self, message: m.Header, frames: m.Frames = ()) -> None:
+        self.sent.append(message)
+        with ThreadPoolExecutor(1) as other:
+            locks = self.piece.lock, self.state.telling
+            self.locked.append(tuple(other.submit(held, lock).result(10.0) for lock in locks))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def piece() -> Piece:
+    """One that runs, and has come to the third of its ten tasks."""
+    piece = Piece(m.Assign(1, "r0", 1, SPEC, 0, 10, 0, "column", m.Parcel(b"")), [])
+    piece.begin(range(10))
+    piece.out = [next(piece.items) for _ in range(2)]
+    next(piece.items)
+    piece.since = -1e6  # they take long
+    return piece
+
+
+@pytest.fixture
+def wire(piece: Piece) -> Wire:
+    state = WorkerState()
+    state.begun[1] = piece
+    state.seq = 1
+    return Wire(state, piece)
+
+
+@pytest.fixture
+def rooms(wire: Wire, piece: Piece) -> SimpleNamespace:
+    """Parts of a worker, on that wire."""
+
+    def park() -> None:
+        raise Parked
+
+    anything: Any = SimpleNamespace(
+        running=piece, context=None, parent=None, own_news=False, done=0, spent=lambda: (0.0, 0.0), ready=(),
+        strip=SimpleNamespace(take=lambda pause: ()), dirty=False, flush=lambda: None, current=None, park=park,
+        pack_items=lambda values, form, explain: (form, m.Parcel(b""), [], {}), interrupt=lambda chosen: None,
+    )  # fmt: skip
+    link: Any = wire
+    state = wire.state
+    sharing = Sharing(state, anything, anything, anything, link)
+    return SimpleNamespace(
+        sharing=sharing,
+        cancelling=Cancelling(state, anything, anything, anything, anything, link, sharing.leaving),
+        reporter=Reporter(state, anything, anything, anything, anything, link, None, anything),
+        waits=Waits(state, anything, anything, anything, link),
+    )
+
+
+def sleep(rooms: SimpleNamespace, piece: Piece) -> None:
+    fiber: Any = SimpleNamespace(piece=piece)
+    with pytest.raises(Parked):
+        rooms.waits._sleep(fiber, lambda: False, None)
+
+
+@pytest.mark.parametrize(
+    ("act", "kinds"),
+    [
+        (lambda rooms, piece: rooms.sharing.give_away(False), [m.Shared]),
+        (lambda rooms, piece: rooms.sharing.give_away(True), [m.Shared]),
+        (lambda rooms, piece: rooms.cancelling.drop(m.Drop(1, 5, 10)), [m.Dropped]),
+        (lambda rooms, piece: rooms.reporter.interrupted(piece), [m.Interrupted, m.Dropped]),
+        (lambda rooms, piece: rooms.reporter.report(piece, over=False), [m.Done]),
+        (lambda rooms, piece: rooms.reporter.report(piece, over=True), [m.Done, m.Dropped]),
+        (sleep, [m.Shared]),
+    ],
+)
+def test_nobody_says_anything_else_of_a_piece_until_that_has_left(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, act: Callable[..., None], kinds: list[type]
+) -> None:
+    act(rooms, piece)
+    assert [type(message) for message in wire.sent] == kinds
+    assert all(of_piece for of_piece, _ in wire.locked)
+
+
+def test_nobody_says_anything_else_of_what_there_is_to_do_until_that_has_left(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece
+) -> None:
+    rooms.sharing.tell_rich()
+    rooms.sharing.give_away(False)
+    rooms.reporter.report(piece, over=False)
+    assert [type(message) for message in wire.sent] == [m.Rich, m.Shared, m.Done]
+    assert all(of_worker for _, of_worker in wire.locked)
+
+
+def test_who_has_given_all_away_is_not_rich_any_more(rooms: SimpleNamespace, wire: Wire, piece: Piece) -> None:
+    rooms.sharing.tell_rich()
+    rooms.sharing.give_away(False)
+    assert wire.sent[-1] == m.Shared(((1, 6, 10),), 0, False)
+    piece.out += [2, 3, 4, 5]
+    rooms.reporter.report(piece, over=True)
+    [done] = wire.sent[2:]
+    assert isinstance(done, m.Done) and done.rested == 1, "there is nothing else, and the broker knows at once"
