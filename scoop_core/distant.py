@@ -26,6 +26,7 @@ class DistantShelf(Shelf):
 
     def __init__(self, folder: str, owner: str, send: Callable[[Header, Frames], None]) -> None:
         super().__init__(folder, owner)
+        self.lanes = 1  # there is one way to the broker
         self._send = send
 
     def put(self, buffer: memoryview) -> None:

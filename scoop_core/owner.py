@@ -22,7 +22,7 @@ from scoop_core.config import RETRIES
 from scoop_core.errors import TaskTimeout, WorkerLost
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
-from scoop_core.payload import Layer, PackedFunction, Packer, explain_item
+from scoop_core.payload import Dumped, PackedFunction, Packer, explain_item
 from scoop_core.task_tree import Place
 
 #: Calls that are sent together at the most.
@@ -162,24 +162,26 @@ class Owner:
             calls, job.waiting = job.waiting, []
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
-                with closing(self.packer.layer()) as layer:
-                    self._extend(job, lo, calls, "calls", layer)
+                self._extend(job, lo, [self._dump(job, calls, "calls")])
 
-    def _extend(self, job: OwnedJob, lo: int, items: Sequence[Any], form: str, layer: Layer) -> int:
-        """Hand out tasks [lo, lo + len(items)) in one message; how many bytes their arguments have."""
-        hi = lo + len(items)
-        explain = partial(explain_item, job.spec.name, items, form)
-        form, parcel, frames, errors = self.packer.pack_items(items, form, explain, layer.share)
-        with self._lock:
-            job.left += hi - lo
-            self.pending += hi - lo
-        if parcel.buffers:
-            job.shelved.append(Shelved(lo, hi, hi - lo, parcel))
-        skip = tuple(lo + position for position in errors)
-        self.post(m.Extend(job.number, lo, hi, form, parcel, skip), frames)
-        for position, error in errors.items():
-            job.lose(lo + position, error)
-        return len(parcel.data) + sum(map(len, frames)) + sum(place.size for place in parcel.buffers if place)
+    def _dump(self, job: OwnedJob, items: Sequence[Any], form: str) -> Dumped:
+        return self.packer.dump_items(items, form, partial(explain_item, job.spec.name, items, form))
+
+    def _extend(self, job: OwnedJob, lo: int, chunks: Iterable[Dumped]) -> None:
+        """Hand out tasks from `lo` on, each chunk in a message."""
+        with closing(self.packer.layer()) as layer:
+            for chunk, parcel, frames in layer.parcels(chunks):
+                hi = lo + chunk.count
+                with self._lock:
+                    job.left += chunk.count
+                    self.pending += chunk.count
+                if parcel.buffers:
+                    job.shelved.append(Shelved(lo, hi, chunk.count, parcel))
+                skip = tuple(lo + position for position in chunk.errors)
+                self.post(m.Extend(job.number, lo, hi, chunk.form, parcel, skip), frames)
+                for position, error in chunk.errors.items():
+                    job.lose(lo + position, error)
+                lo = hi
 
     def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str) -> None:
         """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
@@ -191,15 +193,17 @@ class Owner:
             form: as of `columns`.
         """
         job.sent = max(job.sent, lo + len(items))
-        with closing(self.packer.layer()) as layer:
-            if form == "range":
-                self._extend(job, lo, items, form, layer)
-                return
-            start, size = 0, 1
-            while chunk := items[start : start + size]:
-                weight = self._extend(job, lo + start, chunk, form, layer)
-                start += len(chunk)
-                size = max(1, min(CHUNK_BYTES * len(chunk) // weight, GROWTH * len(chunk), CHUNK_TASKS))
+        self._extend(job, lo, self._chunks(job, items, form))
+
+    def _chunks(self, job: OwnedJob, items: Sequence[Any], form: str) -> Iterator[Dumped]:
+        if form == "range":
+            yield self._dump(job, items, form)
+            return
+        start, size = 0, 1
+        while chunk := items[start : start + size]:
+            yield (dumped := self._dump(job, chunk, form))
+            start += len(chunk)
+            size = max(1, min(CHUNK_BYTES * len(chunk) // dumped.weight, GROWTH * len(chunk), CHUNK_TASKS))
 
     # ---- in ----------------------------------------------------------------------------------------------------
 

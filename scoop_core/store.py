@@ -19,8 +19,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from scoop_core.hosts import processors
 from scoop_core.messages import Segment
 
 #: Names another folder than /dev/shm, where that is too small.
@@ -33,6 +32,8 @@ RESERVE = 0.1
 MAPPED = 1 << 20
 #: ... as long as there are not more of these than that: each holds a descriptor.
 MAPPINGS = 256
+#: At most so many buffers are worth laying at the same time: then the memory is what they wait for.
+LANES = 4
 
 
 def shared_memory() -> Path | None:
@@ -41,12 +42,15 @@ def shared_memory() -> Path | None:
     return path if path.is_dir() and os.access(path, os.W_OK | os.X_OK) else None
 
 
-class _Shared(msgspec.Struct):
+class _Shared:
     """A segment that several parcels use."""
 
-    segment: Segment
-    fingerprint: bytes
-    uses: int = 1
+    def __init__(self, segment: Segment, fingerprint: bytes) -> None:
+        self.segment = segment
+        self.fingerprint = fingerprint
+        self.uses = 1
+        self.laid = False
+        self.laying = threading.Lock()  # held until that is known
 
 
 class Shelf:
@@ -65,30 +69,50 @@ class Shelf:
         self._shared: dict[str, _Shared] = {}  # by name
         self._alike: dict[bytes, list[_Shared]] = {}  # by fingerprint
         self._mappings = 0
+        self.lanes = min(LANES, processors()) if self._lays else 1  # that many threads may share at the same time
 
     def share(self, buffer: memoryview) -> Segment | None:
         """As `put`; but if the same bytes lie there already, that segment once more. `discard` it as often."""
         if buffer.nbytes < THRESHOLD:
             return None
         view = buffer.cast("B")
-        fingerprint = self._fingerprint(view)
-        with self._lock:
-            for known in self._alike.get(fingerprint, ()):
-                if self._is(known.segment, view):
-                    known.uses += 1
-                    return known.segment
-            segment = self._new(view)
-            if not self._place(segment, view):
-                return None
-            self._shared[segment.name] = shared = _Shared(segment, fingerprint)
-            self._alike.setdefault(fingerprint, []).append(shared)
-            return segment
+        shared = _Shared(self._new(view), self._fingerprint(view))
+        with shared.laying:
+            known = self._enter(shared, view)
+            if known is not shared:
+                return known.segment
+            try:
+                shared.laid = self._place(shared.segment, view)
+            finally:
+                if not shared.laid:
+                    with self._lock:
+                        self._forget(shared)
+        return shared.segment if shared.laid else None
 
-    def again(self, segment: Segment) -> Segment:
-        """A shared segment once more."""
+    def _enter(self, shared: _Shared, view: memoryview) -> _Shared:
+        """Note what is about to be laid; if the same bytes lie there, note that they are used once more instead."""
+        while True:
+            with self._lock:
+                alike = [k for k in self._alike.get(shared.fingerprint, ()) if k.segment.size == len(view)]
+                other = next((k for k in alike if k.laying.locked()), None)
+                if other is None:
+                    for known in alike:
+                        if known.laid and self._is(known.segment, view):
+                            known.uses += 1
+                            return known
+                    self._shared[shared.segment.name] = shared
+                    self._alike.setdefault(shared.fingerprint, []).append(shared)
+                    return shared
+            with other.laying:  # another thread lays it just now
+                pass
+
+    def again(self, segment: Segment) -> bool:
+        """A shared segment once more; False if it is not there any more, as the last who shared it has gone."""
         with self._lock:
-            self._shared[segment.name].uses += 1
-        return segment
+            shared = self._shared.get(segment.name)
+            if shared is not None:
+                shared.uses += 1
+            return shared is not None
 
     def put(self, buffer: memoryview) -> Segment | None:
         """Lay a buffer (contiguous bytes) on the shelf; None if it is too small, or there is no room."""
@@ -108,8 +132,6 @@ class Shelf:
 
     def _is(self, segment: Segment, view: memoryview) -> bool:
         """Whether a segment has just these bytes."""
-        if segment.size != len(view):
-            return False
         try:
             mapped = self.get(segment, take=False, writable=False)
         except OSError:
@@ -138,16 +160,17 @@ class Shelf:
             fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         except OSError:  # no such folder, or full: it travels then
             return False
+        left = buffer.cast("B")
         try:
-            left = buffer.cast("B")
             while left:
                 left = left[os.write(fd, left) :]
         except OSError:  # somebody else filled it up
-            path.unlink(missing_ok=True)
-            return False
+            pass
         finally:
             os.close(fd)
-        return True
+            if left:  # there was an interrupt, perhaps
+                path.unlink(missing_ok=True)
+        return not left
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment still lies there."""
@@ -165,7 +188,9 @@ class Shelf:
         with open(path, "rb", buffering=0) as file:
             if not take:
                 access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
-                return mmap.mmap(file.fileno(), segment.size, access=access)
+                mapped = mmap.mmap(file.fileno(), segment.size, access=access)
+                mapped.madvise(mmap.MADV_SEQUENTIAL)  # or each page would be noted as used when it is unmapped
+                return mapped
             if segment.size >= MAPPED and self._mappings < MAPPINGS:
                 taken: Any = mmap.mmap(file.fileno(), segment.size, access=mmap.ACCESS_COPY)
                 self._mappings += 1
@@ -190,14 +215,17 @@ class Shelf:
                 shared.uses -= 1
                 if shared.uses:
                     return
-                del self._shared[segment.name]
-                alike = self._alike[shared.fingerprint]
-                alike.remove(shared)
-                if not alike:
-                    del self._alike[shared.fingerprint]
+                self._forget(shared)
                 self._remove(segment)
         else:
             (self._folder / segment.name).unlink(missing_ok=True)
+
+    def _forget(self, shared: _Shared) -> None:
+        del self._shared[shared.segment.name]
+        alike = self._alike[shared.fingerprint]
+        alike.remove(shared)
+        if not alike:
+            del self._alike[shared.fingerprint]
 
 
 def remove(folder: str) -> None:

@@ -17,11 +17,13 @@ its own, so that one which can't be pickled, or unpickled, fails alone. The *for
 """
 
 from scoop_core.payload.explain import explain_argument, explain_item, explain_result, first_line, function_name
-from scoop_core.payload.packer import Layer, PackedFunction, Packer, TooLarge, unpack_error
+from scoop_core.payload.layer import Dumped, Layer
+from scoop_core.payload.packer import PackedFunction, Packer, TooLarge, unpack_error
 from scoop_core.payload.pickler import SIMPLE, Packed
 
 __all__ = [
     "SIMPLE",
+    "Dumped",
     "Layer",
     "Packed",
     "PackedFunction",

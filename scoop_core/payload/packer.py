@@ -12,21 +12,20 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary
 
 from scoop_core.edits import Edit, Edits
 from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.payload.explain import blame, first_line, function_name
+from scoop_core.payload.layer import Dumped, Lay, Layer, parcel_of
 from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
 from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
-from scoop_core.store import THRESHOLD, Shelf
+from scoop_core.store import Shelf
 
 #: What function and arguments of a failed task may have, to be kept for running it again.
 CALL_BYTES = 4 << 20
-
-Lay = Callable[[memoryview], Segment | None]
 
 _HERE = str(Path(__file__).parent.parent)
 
@@ -42,59 +41,6 @@ class PackedFunction:
         self.parcel = parcel
         self.frames = frames
         self.proof = proof
-
-
-class Layer:
-    """Lays buffers on the shelf for one call, an array that occurs again only once: to compare it would take longer.
-
-    Args:
-        shelf: the shelf.
-    """
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        # By id and size of what exports the buffer; when that is gone, its id may be another's.
-        self._laid: dict[tuple[int, int], tuple[ref[Any], Segment]] = {}
-        self._held: list[Segment] = []
-
-    def share(self, buffer: memoryview) -> Segment | None:
-        """For one more parcel. Call `close` at the end."""
-        segment = self._known(buffer)
-        if segment is not None:
-            return self._shelf.again(segment)
-        segment = self._shelf.share(buffer)
-        if segment is not None and self._note(buffer, segment):
-            # So that it is still there if the first parcel is over meanwhile.
-            self._held.append(self._shelf.again(segment))
-        return segment
-
-    def put(self, buffer: memoryview) -> Segment | None:
-        """For the one parcel that there will be."""
-        segment = self._known(buffer)
-        if segment is None:
-            segment = self._shelf.put(buffer)
-            if segment is not None:
-                self._note(buffer, segment)
-        return segment
-
-    def close(self) -> None:
-        for segment in self._held:
-            self._shelf.discard(segment)
-        self._held.clear()
-        self._laid.clear()
-
-    def _known(self, buffer: memoryview) -> Segment | None:
-        owner, segment = self._laid.get((id(buffer.obj), buffer.nbytes), (None, None))
-        return segment if owner is not None and owner() is buffer.obj else None
-
-    def _note(self, buffer: memoryview, segment: Segment) -> bool:
-        if memoryview(buffer.obj).nbytes != buffer.nbytes:  # it is one part among others
-            return False
-        try:
-            self._laid[id(buffer.obj), buffer.nbytes] = ref(buffer.obj), segment
-        except TypeError:
-            return False
-        return True
 
 
 class Packer:
@@ -119,7 +65,7 @@ class Packer:
     def pack(self, value: Any) -> tuple[Parcel, Frames]:
         """Any value. Raises whatever pickling raises."""
         data, buffers, _ = self._dump(value)
-        return self._parcel(data, buffers, self._shelf.share)
+        return parcel_of(data, buffers, self._shelf.share)
 
     def unpack(self, parcel: Parcel, frames: Frames, take: bool = False, writable: bool = True) -> Any:
         """The value of a parcel; `take` its segments off the shelf, if nobody else will need them."""
@@ -153,26 +99,6 @@ class Packer:
         pickler = Pickler(file, self._program, keep)
         pickler.dump(value)
         return file.getvalue(), buffers, pickler.files
-
-    def _parcel(self, data: bytes, buffers: Sequence[memoryview | Segment], lay: Lay) -> tuple[Parcel, Frames]:
-        """Data with its buffers (segments: those that lie on the shelf already); large ones are laid there.
-
-        Large data is one more buffer, the last: whoever passes the parcel on does not touch it.
-        """
-        if len(data) >= THRESHOLD:
-            data, buffers = b"", [*buffers, memoryview(data)]
-        if not buffers:
-            return Parcel(data), []
-        places: list[Segment | None] = []
-        frames: Frames = []
-        for buffer in buffers:
-            segment = buffer if isinstance(buffer, Segment) else lay(buffer)
-            if segment is None:
-                # The sender may change its array once this call has returned, and the wire is slower than that.
-                kept = type(buffer.obj) is bytes  # type: ignore[union-attr]
-                frames.append(buffer if kept else bytes(buffer))  # type: ignore[arg-type]
-            places.append(segment)
-        return Parcel(data, tuple(places)), frames
 
     def _open(self, parcel: Parcel, frames: Frames, take: bool, writable: bool) -> tuple[Any, list[Any]]:
         """The pickle of a parcel, and its buffers."""
@@ -229,7 +155,7 @@ class Packer:
             if not os.path.exists(file) and (lines := linecache.getlines(file))
         }
         data = pickle.dumps((data, sources, self._edits.known))
-        parcel, frames = self._parcel(data, buffers, self._shelf.share)
+        parcel, frames = parcel_of(data, buffers, self._shelf.share)
         digest = blake2b(data, digest_size=16)
         for place in parcel.buffers:
             digest.update(place.name.encode() if place else b"frame")
@@ -275,8 +201,14 @@ class Packer:
         Returns:
             The form, the parcel, its frames, and the errors of items that can't travel, by position.
         """
+        dumped = self.dump_items(items, form, explain)
+        parcel, frames = parcel_of(dumped.data, dumped.buffers, lay or Layer(self._shelf).put)
+        return dumped.form, parcel, frames, dumped.errors
+
+    def dump_items(self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception]) -> Dumped:
+        """As `pack_items`, up to where a parcel is made of it."""
         if form == "range" or all_simple(items, form):
-            return form, *self._parcel(pickle.dumps(items, 5), (), lay or self._shelf.put), {}
+            return Dumped(form, len(items), pickle.dumps(items, 5))
         pickles: list[tuple[bytes, int] | None] = []
         buffers: list[memoryview | Segment] = []
         errors: dict[int, Exception] = {}
@@ -289,8 +221,7 @@ class Packer:
                 continue
             pickles.append((data, len(mine)))
             buffers += mine
-        parcel, frames = self._parcel(pickle.dumps(pickles, 5), buffers, lay or Layer(self._shelf).put)
-        return form + "+", parcel, frames, errors
+        return Dumped(form + "+", len(items), pickle.dumps(pickles, 5), buffers, errors)
 
     def freeze(self, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Any:
         """A call as it is at this moment, whatever happens to its arguments before it is sent."""

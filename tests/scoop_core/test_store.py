@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,13 +119,15 @@ def share(shelf: Shelf, content: bytes) -> Segment:
 def test_the_same_bytes_lie_there_once_until_the_last_who_shares_them_goes(shelf: Shelf, tmp_path: Path) -> None:
     content = os.urandom(THRESHOLD + 3)
     first, second = share(shelf, content), share(shelf, bytes(bytearray(content)))
-    assert first == second == shelf.again(first)
+    assert first == second
+    assert shelf.again(first)
     assert len(list(tmp_path.iterdir())) == 1
     shelf.discard(first)
     shelf.discard(first)
     assert len(list(tmp_path.iterdir())) == 1
     shelf.discard(second)
     assert list(tmp_path.iterdir()) == []
+    assert not shelf.again(first)
     assert share(shelf, content) != first, "a name is not used again"
 
 
@@ -186,6 +190,51 @@ def test_when_others_fill_it_up_nothing_is_left_half_written(
     monkeypatch.setattr(os, "write", full)
     assert shelf.put(large()) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_after_an_interrupt_nothing_is_left_half_written_and_nobody_waits_for_it(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def interrupted(fd: int, data: memoryview) -> int:
+        if len(data) < THRESHOLD:
+            raise KeyboardInterrupt
+        return write(fd, data[:1000])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shelf.share(large())
+    assert list(tmp_path.iterdir()) == []
+    with ThreadPoolExecutor(1) as threads:
+        segment = threads.submit(shelf.share, large()).result(10.0)
+    assert segment is not None
+    assert [path.name for path in tmp_path.iterdir()] == [segment.name]
+
+
+def test_who_waited_for_bytes_that_could_not_be_laid_tries_it_again(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    content = os.urandom(THRESHOLD)
+
+    class Full(Shelf):
+        def _place(self, segment: Segment, view: memoryview) -> bool:
+            if begun.is_set():
+                return super()._place(segment, view)
+            begun.set()
+            assert go_on.wait(10.0)
+            return False
+
+    shelf = Full(str(tmp_path), "w0")
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(shelf.share, memoryview(content))
+        assert begun.wait(10.0)
+        second = threads.submit(shelf.share, memoryview(content))
+        go_on.set()
+        assert first.result(10.0) is None
+        segment = second.result(10.0)
+    assert segment is not None
+    assert [path.name for path in tmp_path.iterdir()] == [segment.name]
 
 
 def test_without_a_folder_everything_travels(tmp_path: Path) -> None:
