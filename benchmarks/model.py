@@ -182,8 +182,8 @@ class Model:
         worker.busy += spent
         idle = not worker.queue
         done = m.Done(
-            piece.assign.seq, piece.lo, piece.hi, "values", m.Parcel(ARGUMENTS), (), spent, self.seconds, idle,
-            worker.busy, worker.busy,
+            piece.assign.seq, piece.lo, piece.hi, "values", m.Parcel(ARGUMENTS), (), spent, self.seconds,
+            piece.assign.seq if idle else 0, worker.busy, worker.busy,
         )  # fmt: skip
         self._tell(worker.name, done)
         worker.running = None

@@ -1,7 +1,7 @@
 """What a task costs beside itself as workers grow: CPU seconds of all processes, which others on the machine don't
 change much.
 
-    python -m benchmarks.scaling [--workers 1,2,4,8]
+    python -m benchmarks.scaling [--workers 1,2,4,8,16]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def cost(n: int, seconds: float, total: float = 4.0) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("--workers", default="1,2,4,8", help="how many, as a list (default: %(default)s)")
+    parser.add_argument("--workers", default="1,2,4,8,16", help="how many, as a list (default: %(default)s)")
     options = parser.parse_args()
     lengths = (0.0001, 0.001, 0.01)
     print("CPU time a task takes beside its own, in µs")
