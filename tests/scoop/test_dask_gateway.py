@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -41,6 +42,15 @@ if __name__ == "__main__":
 """
 
 
+def answers(address: str) -> bool:
+    """Whether the gateway does; its proxy is there a little before it knows the way to it."""
+    try:
+        with urlopen(address, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[str]:
     """The address of one that runs clusters on this host."""
@@ -59,8 +69,9 @@ def gateway(tmp_path: Path) -> Iterator[str]:
             [Path(sys.executable).with_name("dask-gateway-server"), "-f", file], stdout=out, stderr=out
         )
     try:
-        eventually(lambda: "server started" in log.read_text(), 60)
-        yield f"http://127.0.0.1:{public}"
+        address = f"http://127.0.0.1:{public}"
+        eventually(lambda: "server started" in log.read_text() and answers(f"{address}/api/health"), 60)
+        yield address
     finally:
         server.terminate()
         server.wait(20)
