@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from scoop.allowed import allowed as _allowed
 from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
-from scoop.launchers import Allocation, Launcher, Ssh
 from scoop_core import pool as _pool
 from scoop_core.contract import AnyPool
 from scoop_core.current import current as _current
@@ -53,6 +52,7 @@ from scoop_jupyter.allowance import within_limits as _within_limits
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from scoop.launchers import Allocation, Launcher, Ssh
     from scoop.launchers.batch import PBS, SGE, Slurm, Torque
     from scoop.launchers.psij import PsiJ
 
@@ -223,6 +223,8 @@ def __getattr__(name: str) -> Any:
     """
     if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
+    if name in ("Allocation", "Ssh"):
+        return getattr(import_module("scoop.launchers"), name)
     if name in ("PBS", "SGE", "Slurm", "Torque"):
         return getattr(import_module("scoop.launchers.batch"), name)
     if name == "PsiJ":

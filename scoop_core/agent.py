@@ -96,16 +96,17 @@ class Agent:
         self._due = 0.0  # when to look again
         name = launch.site or f"agent-{socket.gethostname()}"
         self._link = Link(launch.connection, name, self._handle, self._lose, self._duty, lifeline)
-        self._link.start()
+        self._link.start(alone=True)
         hello = m.Hello("agent", os.getpid(), socket.gethostname(), -1, launch.connection.shelf, launch.n)
         self._link.send(hello)
 
     def run(self) -> None:
         """Pass on what the fork server says, until it is gone."""
-        # Here, while the first workers start: this takes as long as they do, and no other process needs it.
+        data = self._server.recv(65536)
+        # Only now, while the first workers start: this takes as long as they do, and no other process needs it.
         from scoop_core.usage import Process
 
-        while data := self._server.recv(65536):
+        while data:
             order = decode_order(data)
             if isinstance(order, Forked):
                 with contextlib.suppress(ProcessLookupError):  # it is gone already, as we shall hear
@@ -119,6 +120,7 @@ class Agent:
                 self._link.send(m.Exited(order.number, order.pid, order.status, order.begun, order.peak, limit))
             elif isinstance(order, Leave):
                 self._link.send(m.Leaving())
+            data = self._server.recv(65536)
         if not self._told:  # the broker was killed, and perhaps the fork server too: then nobody else does this
             for process in self._workers.values():
                 kill_group(process.pid)

@@ -17,7 +17,7 @@ import msgspec
 from scoop_core import files
 from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
-from scoop_core.forkserver import ForkServer, prepare
+from scoop_core.forkserver import ForkServer, preload, prepare
 from scoop_core.hosts import cpus
 from scoop_core.network import reach
 from scoop_core.threads import thread_limits
@@ -78,6 +78,7 @@ def main(arguments: list[str]) -> int:
     launch = settle(launch)
     try:
         prepare(launch)
+        preload(launch)
     except ImportError as error:
         files.remove_pool(launch.connection)
         print(f"{socket.gethostname()}: {error}", file=sys.stderr)

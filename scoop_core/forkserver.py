@@ -33,7 +33,6 @@ from scoop_core.config import RECALL_SECONDS, STOP_GRACE, STOPPED_SECONDS, Conne
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
 from scoop_core.program import Program
-from scoop_core.recruiter import Recruiter
 from scoop_core.watching import new_watch
 from scoop_core.worker import Worker
 
@@ -88,6 +87,12 @@ class ForkServer:
             self._open()
         self._vital.add(self._fork(self._be_agent))
         self._agent_end.close()
+        try:
+            preload(self._launch)  # meanwhile these two find each other
+        except BaseException:
+            for pid in self._vital:
+                processes.kill_group(pid)
+            raise
         if not self._connection.away:
             print(msgspec.json.encode(self._connection).decode(), flush=True)
             return
@@ -132,6 +137,9 @@ class ForkServer:
     def _be_recruiter(self) -> None:
         self._orders.close()
         self._log_as("recruiter")
+        # Here, as it is seldom needed.
+        from scoop_core.recruiter import Recruiter
+
         Recruiter(self._launch, self._lifeline).run()
 
     def _be_worker(self, number: int, board: mmap) -> None:
@@ -301,13 +309,20 @@ def main() -> None:
 
 
 def prepare(launch: Launch) -> None:
-    """Import what all processes will need, so that they share it."""
+    """Make this process what all others are to be like."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for roots; workers have a use of their own for it
     sys.path[:] = launch.path or sys.path
     sys.argv[:] = launch.argv
+    gc.freeze()  # what is there now stays shared with the children
+    gc.enable()
+
+
+def preload(launch: Launch) -> None:
+    """Import what all workers will need, so that they share it. Raises whatever an import raises."""
+    gc.disable()
     for module in launch.preload:
         importlib.import_module(module)
-    gc.freeze()  # what is there now stays shared with the children
+    gc.freeze()
     gc.enable()
 
 

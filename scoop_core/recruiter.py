@@ -46,7 +46,7 @@ class Recruiter:
         self._told: m.Recruits | None = None
         self._pause = self._launcher.pauses[0]
         self._link = Link(launch.connection, "recruiter", self._handle, self._lose, lifeline=lifeline)
-        self._link.start()
+        self._link.start(alone=True)
         hello = m.Hello("recruiter", os.getpid(), socket.gethostname(), shelf=launch.connection.shelf)
         self._link.send(hello)
 

@@ -97,13 +97,15 @@ class Link:
         self._asleep = False
         self._nudged = False  # the bell rings because of `nudge`
         self._closed = False
+        self._alone = False
         self.alive = True
         self._over = False  # it is not alive, and `lost` has been called
         self._thread = threading.Thread(target=self._run, name=f"scoop-io-{name}", daemon=True)
 
-    def start(self) -> None:
-        """Have the IO thread serve while nobody else does. From now on the handler and the duty may be called at any
-        moment, so whoever owns the link first makes all that they need."""
+    def start(self, alone: bool = False) -> None:
+        """Have the IO thread serve while nobody else does; at once, if nobody will (`alone`). From now on the handler
+        and the duty may be called at any moment, so whoever owns the link first makes all that they need."""
+        self._alone = alone
         self._thread.start()
 
     # ---- sending -----------------------------------------------------------------------------------------------
@@ -253,9 +255,11 @@ class Link:
 
     def _run(self) -> None:
         """The IO thread."""
+        pause = 0.0 if self._alone else TURN_SECONDS
         while not self._closed:
             turns = self._turns
-            time.sleep(TURN_SECONDS)
+            time.sleep(pause)
+            pause = TURN_SECONDS
             if self._turns != turns:
                 continue
             if self._serving:
