@@ -28,7 +28,7 @@ from scoop_core.task_tree import Place
 #: Calls that are sent together at the most.
 CALLS = 256
 #: Arguments of a map travel in chunks of about so many bytes: the broker sends one whole, for whatever part of it ...
-CHUNK_BYTES = 16 * 1024
+CHUNK_BYTES = 64 * 1024
 #: ... has at most so many tasks, ...
 CHUNK_TASKS = 10_000
 #: ... and so many times more than the one before; the first has one: so it is soon known how large they are.
