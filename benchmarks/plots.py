@@ -29,7 +29,7 @@ def latency(measured: dict[str, Any], path: Path) -> None:
         times = sorted(second * 1e6 for second in seconds)
         shares = [(index + 1) / len(times) for index in range(len(times))]
         axes.plot(times, shares, label=name, color=COLOURS[name], linewidth=2)
-    axes.set(xscale="log", xlabel="submit(nothing).result(), µs", ylabel="share of round trips", xlim=(100, 10_000))
+    axes.set(xscale="log", xlabel="submit(nothing).result(), µs", ylabel="share of round trips", xlim=(30, 10_000))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=110)
