@@ -263,4 +263,11 @@ class NotebookPage:
     def shut_down(self) -> None:
         """End its kernel."""
         self.front()
-        self.page.evaluate("() => jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+        # Before it is ready, as after the page was loaded anew, it knows of no kernel and ends none.
+        self.page.evaluate(
+            """async () => {
+                const { sessionContext } = jupyterapp.shell.currentWidget.context;
+                await sessionContext.ready;
+                await sessionContext.shutdown();
+            }"""
+        )
