@@ -34,7 +34,7 @@ def fetch(url):
 
 if __name__ == "__main__":
     with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         pending = {path: futures.submit(fetch, address + path) for path in (*PAGES, "/lost")}
         for path, future in pending.items():

@@ -18,8 +18,9 @@ its own, so that one which can't be pickled, or unpickled, fails alone. The *for
 
 from scoop_core.payload.explain import explain_argument, explain_item, explain_result, first_line, function_name
 from scoop_core.payload.layer import Dumped, Layer
-from scoop_core.payload.packer import PackedFunction, Packer, TooLarge, unpack_error
+from scoop_core.payload.packer import PackedFunction, Packer, TooLarge
 from scoop_core.payload.pickler import SIMPLE, Packed
+from scoop_core.payload.raised import unpack_error
 
 __all__ = [
     "SIMPLE",

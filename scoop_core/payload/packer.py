@@ -15,11 +15,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from scoop_core.edits import Edit, Edits
-from scoop_core.errors import NotPicklable, RemoteTraceback, TaskFailed
+from scoop_core.errors import NotPicklable, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.payload.explain import blame, first_line, function_name
 from scoop_core.payload.layer import Dumped, Lay, Layer, parcel_of
 from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
+from scoop_core.payload.raised import dump_error
 from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
 from scoop_core.store import Shelf
@@ -266,8 +267,7 @@ class Packer:
         text = self.format_error(error)
         line = first_line(error)
         try:
-            data, _, _ = self._dump_error(error)
-            pickle.loads(data)  # some exceptions pickle, but do not unpickle
+            data = dump_error(error, self._program)
         except Exception as problem:
             told = TaskFailed(f"{line} (the exception itself can't be sent: {first_line(problem)})")
             data = pickle.dumps(told)
@@ -285,12 +285,6 @@ class Packer:
         for file, label in self._labels.items():
             text = text.replace(f'File "{file}", line', f"{label}, line")
         return text
-
-    def _dump_error(self, error: BaseException) -> tuple[bytes, list[memoryview], set[str]]:
-        file = io.BytesIO()
-        pickler = Pickler(file, self._program, lambda buffer: True)
-        pickler.dump(error)
-        return file.getvalue(), [], set()
 
     # ---- failed calls ------------------------------------------------------------------------------------------
 
@@ -323,16 +317,3 @@ class _Bounded(io.BytesIO):
         if self.tell() + memoryview(data).nbytes > CALL_BYTES:
             raise TooLarge(f"they have more than {CALL_BYTES >> 20} MiB")
         return super().write(data)
-
-
-def unpack_error(failure: Failure) -> BaseException:
-    """The exception of a failed task, with the remote traceback as its cause."""
-    try:
-        loaded = pickle.loads(failure.error)
-        if not isinstance(loaded, BaseException):
-            raise TypeError(f"{loaded!r} is no exception")
-        error = loaded
-    except Exception as problem:
-        error = TaskFailed(f"{failure.line} (the exception itself can't be received: {first_line(problem)})")
-    error.__cause__ = RemoteTraceback(failure.traceback, failure.id)
-    return error

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import io
 import linecache
 import pickle
 import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.error import HTTPError
 
 import numpy as np
 import pytest
@@ -602,12 +605,29 @@ class TwoArguments(Exception):
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first} {second}")
+        self.second = second
 
 
 class WithLock(Exception):
     def __init__(self) -> None:
         super().__init__("locked")
         self.lock = threading.Lock()
+        self.add_note("by whom?")
+
+
+class TellsItsLock(WithLock):
+    def __str__(self) -> str:
+        return f"locked: {self.lock.locked()}"
+
+
+class Particular(Exception):
+    """Can't be made without its constructor."""
+
+    def __new__(cls, *args: Any, key: str) -> Particular:
+        return super().__new__(cls, *args)
+
+    def __init__(self, *args: Any, key: str) -> None:
+        super().__init__(*args)
 
 
 def raised(error: BaseException) -> BaseException:
@@ -634,7 +654,31 @@ def test_an_exception_of_the_notebook_travels_too(ends: Ends) -> None:
     assert (type(error).__name__, error.args) == ("Mine", ("why",))
 
 
-@pytest.mark.parametrize("error", [TwoArguments("a", "b"), WithLock()], ids=["unpickling", "pickling"])
+def test_an_exception_is_itself_whatever_its_constructor_wants(ends: Ends) -> None:
+    error = unpack_error(ends.there.pack_error(0, raised(TwoArguments("a", "b"))))
+    assert type(error) is TwoArguments
+    assert (str(error), error.args, vars(error)) == ("a b", ("a b",), {"second": "b"})
+    assert "raise error" in str(error.__cause__)
+
+
+def test_an_exception_leaves_behind_what_does_not_travel_and_says_so(ends: Ends) -> None:
+    error = unpack_error(ends.there.pack_error(0, raised(WithLock())))
+    assert type(error) is WithLock
+    assert error.args == ("locked",)
+    assert vars(error)["lock"] is None
+    assert error.__notes__ == ["by whom?", "(lock: can't be sent from the worker, None here)"]
+
+
+def test_the_answer_of_a_server_that_is_an_error_is_one_wherever_the_task_ran(ends: Ends) -> None:
+    body = io.BufferedReader(io.BytesIO(b"gone"))
+    sent = raised(HTTPError("http://here/lost", 404, "Not Found", Message(), body))
+    error = unpack_error(ends.there.pack_error(0, sent))
+    assert isinstance(error, HTTPError)
+    assert (error.code, error.url, str(error)) == (404, "http://here/lost", "HTTP Error 404: Not Found")
+    assert error.fp is None
+
+
+@pytest.mark.parametrize("error", [TellsItsLock(), Particular("why", key="")], ids=lambda error: type(error).__name__)
 def test_an_exception_that_does_not_travel_is_told_by_its_words(error: Exception, ends: Ends) -> None:
     failure = ends.there.pack_error(0, raised(error))
     told = unpack_error(failure)
