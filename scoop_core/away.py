@@ -7,6 +7,7 @@ all that it has started, when the broker is gone or can't be reached any more.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -17,7 +18,7 @@ import msgspec
 from scoop_core import files
 from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
-from scoop_core.forkserver import ForkServer, preload, prepare
+from scoop_core.forkserver import WARNINGS, ForkServer, preload, prepare
 from scoop_core.hosts import cpus
 from scoop_core.network import reach
 from scoop_core.threads import thread_limits
@@ -49,12 +50,9 @@ def check(launch: Launch) -> None:
 
 
 def settle(launch: Launch) -> Launch:
-    """The launch with folders of its own, in the pool's working directory, if there is such a one here."""
+    """The launch with folders of its own."""
     files.sweep()
     folder = files.new_folder()
-    with suppress(OSError):
-        os.chdir(launch.cwd)
-    os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     connection = msgspec.structs.replace(launch.connection, folder=folder, shelf=files.new_shelf(folder))
     for path in (connection.folder, connection.shelf):
         files.hold(path)
@@ -75,15 +73,20 @@ def main(arguments: list[str]) -> int:
     except StartFailed as error:
         print(f"{socket.gethostname()}: {error}", file=sys.stderr)
         return 1
-    launch = settle(launch)
+    with suppress(OSError):  # there may be no such folder here
+        os.chdir(launch.cwd)
+    os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     try:
         prepare(launch)
         preload(launch)
     except ImportError as error:
-        files.remove_pool(launch.connection)
         print(f"{socket.gethostname()}: {error}", file=sys.stderr)
         return 1
-    ForkServer(launch, held=not arguments).run()
+    # From the first file on, whoever ends this job finds somebody who takes the files away.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WARNINGS)
+    server = ForkServer(settle(launch), held=not arguments)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WARNINGS)
+    server.run()
     return 0
 
 

@@ -73,6 +73,8 @@ class ForkServer:
         self._stopped: dict[int, float] = {}  # workers that somebody has stopped (SIGSTOP): until when they may be
         self._ending = False
         self._leaving = False  # somebody says that this host will be taken away
+        for signum in WARNINGS if self._connection.away else ():
+            signal.signal(signum, self._note_leave)
 
     def run(self) -> None:
         """From the first fork to the last wait."""
@@ -95,9 +97,6 @@ class ForkServer:
             raise
         if not self._connection.away:
             print(msgspec.json.encode(self._connection).decode(), flush=True)
-            return
-        for signum in WARNINGS:
-            signal.signal(signum, self._note_leave)
 
     def _note_leave(self, *_: object) -> None:
         self._leaving = True

@@ -94,6 +94,32 @@ def test_a_job_that_is_killed_loses_nothing(pool: Pool, away: Away) -> None:
     assert list(results) == list(range(2, 201))
 
 
+def test_a_job_that_is_cancelled_while_it_imports_leaves_nothing(away: Away, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "vast.py").write_text(f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)")
+    process = away(path=[str(tmp_path), *sys.path], preload=["vast"])
+    eventually(begun.exists, 20)
+    process.terminate()
+    assert process.wait(20) == -signal.SIGTERM
+
+
+TOLD_TO_END = """
+import os, signal
+from scoop_core import files
+hold = files.hold
+def told(path):
+    os.kill(os.getpid(), signal.SIGTERM)
+    hold(path)
+files.hold = told
+"""
+
+
+def test_a_job_that_is_cancelled_when_it_has_its_first_files_takes_them_away(away: Away, tmp_path: Path) -> None:
+    (tmp_path / "cancelled.py").write_text(TOLD_TO_END)
+    process = away(path=[str(tmp_path), *sys.path], preload=["cancelled"])
+    assert process.wait(20) == 0
+
+
 def test_another_python_is_told(pool: Pool, away: Away) -> None:
     connection = msgspec.structs.replace(pool.client.connection, address="", versions={"Python": "2.7"})
     process = away(connection=connection)
