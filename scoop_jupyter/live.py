@@ -30,8 +30,8 @@ from scoop_jupyter.view import (
 SETTLE_SECONDS = 0.1
 #: How long another thread may take to show the end, in seconds: as long as a pool that does not answer.
 END_SECONDS = 5.0
-#: How long the last spans of the timeline may take, in seconds; workers tell at least ten times a second.
-COMPLETE_SECONDS = 0.5
+#: How long the last spans of the timeline may take, in seconds; workers tell ten times a second, if they can.
+COMPLETE_SECONDS = 2.0
 
 
 class LivePanel:
@@ -56,7 +56,7 @@ class LivePanel:
         self._leaving = False  # the cell is over: what is left to show is the end
         self._once = threading.Lock()  # taken by the thread that shows the end
         self._ended = threading.Event()  # it is shown
-        self._drawing = threading.Lock()  # so that nothing is drawn over the end
+        self._drawing = threading.Lock()  # so that nothing is drawn over the end, nor an earlier end over a later one
 
     @property
     def live(self) -> bool:
@@ -228,10 +228,11 @@ class LivePanel:
 
     def _replace(self) -> None:
         """Put what the notebook keeps in the panel's place, if it is over; VS Code goes on drawing the panel."""
-        if self._handle is not None and self._panel is not None and self._kept:
-            view = self._panel.view if self.drawn else {}
-            # As from the cell: VS Code hears it from no other after that.
-            self._cell.copy().run(self._handle.update, {**view, **self._kept}, raw=True)
+        with self._drawing:
+            if self._handle is not None and self._panel is not None and self._kept:
+                view = self._panel.view if self.drawn else {}
+                # As from the cell: VS Code hears it from no other after that.
+                self._cell.copy().run(self._handle.update, {**view, **self._kept}, raw=True)
 
 
 def _whole(timeline: Timeline, snapshot: Snapshot) -> bool:

@@ -199,7 +199,12 @@ def model(cell: Outcome) -> str:
 
 def test_a_page_that_comes_back_after_the_end_gets_what_the_notebook_keeps(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop\nlist(futures.map(abs, range(7)));").check()
-    kernel.until(lambda: sum(s[3] for lane in kept(cell)["timeline"]["lanes"] for s in lane["spans"]) == 7)
+    kernel.until(
+        lambda: any(
+            state.get("end", {}).get("model_id") == model(cell) for each in kernel.cells for state in each.states
+        )
+    )
+    assert sum(s[3] for lane in kept(cell)["timeline"]["lanes"] for s in lane["spans"]) == 7
     asked = kernel.ask_state(cell)
     kernel.until(lambda: asked.states)
     assert asked.states[0]["snapshot"] == kept(cell)["snapshot"]
