@@ -223,12 +223,8 @@ def __getattr__(name: str) -> Any:
     """
     if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
-    if name in ("Allocation", "Ssh"):
-        return getattr(import_module("scoop.launchers"), name)
-    if name in ("PBS", "SGE", "Slurm", "Torque"):
-        return getattr(import_module("scoop.launchers.batch"), name)
-    if name == "PsiJ":
-        return import_module("scoop.launchers.psij").PsiJ
+    if name in _LAUNCHERS:
+        return getattr(import_module(_LAUNCHERS[name]), name)
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None
@@ -244,6 +240,16 @@ def __getattr__(name: str) -> Any:
     return _OF_POOLS[name](engine)
 
 
+#: In which modules they are.
+_LAUNCHERS = {
+    "Allocation": "scoop.launchers",
+    "PBS": "scoop.launchers.batch",
+    "PsiJ": "scoop.launchers.psij",
+    "SGE": "scoop.launchers.batch",
+    "Slurm": "scoop.launchers.batch",
+    "Ssh": "scoop.launchers",
+    "Torque": "scoop.launchers.batch",
+}
 _OF_POOLS: dict[str, Callable[[Any], Any]] = {
     "BROKER": lambda engine: BrokerInfo(engine.broker_host, engine.address),
     "CONFIGURATION": lambda engine: {"headless": False, "backend": engine.backend},

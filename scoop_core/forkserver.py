@@ -89,14 +89,15 @@ class ForkServer:
             self._open()
         self._vital.add(self._fork(self._be_agent))
         self._agent_end.close()
+        if self._connection.away:
+            return  # it has imported all before it had a file
         try:
             preload(self._launch)  # meanwhile these two find each other
         except BaseException:
             for pid in self._vital:
                 processes.kill_group(pid)
             raise
-        if not self._connection.away:
-            print(msgspec.json.encode(self._connection).decode(), flush=True)
+        print(msgspec.json.encode(self._connection).decode(), flush=True)
 
     def _note_leave(self, *_: object) -> None:
         self._leaving = True

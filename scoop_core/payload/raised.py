@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from contextlib import suppress
 from typing import Any
 
 from scoop_core.errors import RemoteTraceback, TaskFailed
@@ -23,23 +24,21 @@ def dump_error(error: BaseException, program: Program | None) -> bytes:
         Exception: what is wrong with it as it is, if its parts don't make it either.
     """
     try:
-        return _dump(error, program)
-    except Exception as problem:
-        try:
-            data = _dump(_parts(error, program), program)
-            if str(pickle.loads(data)) == str(error):
+        return _dump(error, program)[0]
+    except Exception:
+        with suppress(Exception):
+            data, copy = _dump(_parts(error, program), program)
+            if str(copy) == str(error):
                 return data
-        except Exception:
-            pass
-        raise problem
+        raise
 
 
-def _dump(value: Any, program: Program | None) -> bytes:
+def _dump(value: Any, program: Program | None) -> tuple[bytes, Any]:
+    """A value as a pickle, and what that unpickles as: some pickle, but do not unpickle."""
     file = io.BytesIO()
     Pickler(file, program, lambda buffer: True).dump(value)
     data = file.getvalue()
-    pickle.loads(data)  # some pickle, but do not unpickle
-    return data
+    return data, pickle.loads(data)
 
 
 class _Parts:
