@@ -6,6 +6,18 @@ from collections.abc import Callable
 
 from tests.scoop_jupyter.kernel import Kernel
 
+NAPS = """
+import time
+
+def nap(seconds):
+    print("napping")
+    time.sleep(seconds)
+
+naps = [futures.submit(nap, 2) for _ in range(30)]
+print("waiting")
+[one.result() for one in naps]
+"""
+
 
 def test_a_notebook_uses_a_dask_cluster(new_kernel: Callable[..., Kernel]) -> None:
     kernel = new_kernel()
@@ -21,8 +33,10 @@ def test_a_notebook_uses_a_dask_cluster(new_kernel: Callable[..., Kernel]) -> No
     kernel.run("who = 1\n%scoop each import os; who = os.getpid()", 60).check()
     refused = kernel.run("%%scoop --profile\nfutures.map(f, [1])")
     assert refused.error is not None and refused.error.name == "NotSupported"
-    running = kernel.begin("import time\nprint('begun')\nlist(futures.map(time.sleep, [2] * 30))")
-    kernel.until(lambda: "begun" in running.text())
+    running = kernel.begin(NAPS)
+    # While the cell submits, an interrupt may strike in Dask's callback for garbage, and Python drops it there. So it
+    # comes once the cell waits and the cluster works.
+    kernel.until(lambda: "waiting" in running.text() and "napping" in running.text())
     assert kernel.interrupt(running) < 5
     assert running.error is not None and running.error.name == "KeyboardInterrupt"
     assert kernel.run("print(futures.submit(f, 4).result())", 30).check().text().endswith("8\n")
