@@ -15,16 +15,12 @@ A task may itself submit tasks, to any depth.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scoop.allowed import allowed as _allowed
-from scoop.allowed import profile as _profile
 from scoop.engine import engine as _engine
-from scoop_core import pool as _pool
-from scoop_core.contract import AnyPool
+from scoop.later import later as _later
 from scoop_core.current import current as _current
 from scoop_core.errors import (
     BadLimits,
@@ -44,10 +40,8 @@ from scoop_core.errors import (
     TaskTimeout,
     WorkerLost,
 )
-from scoop_core.logs import make_logger
-from scoop_core.pool import Pool, connect, pools
+from scoop_core.spawn import spawned as _spawned
 from scoop_core.versions import SCOOP as _SCOOP
-from scoop_jupyter.allowance import within_limits as _within_limits
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -55,6 +49,9 @@ if TYPE_CHECKING:
     from scoop.launchers import Allocation, Launcher, Ssh
     from scoop.launchers.batch import PBS, SGE, Slurm, Torque
     from scoop.launchers.psij import PsiJ
+    from scoop_core.contract import AnyPool
+    from scoop_core.logs import logger
+    from scoop_core.pool import Pool, connect, pools
 
 __version__ = _SCOOP
 __all__ = [
@@ -92,8 +89,6 @@ __all__ = [
     "shared",
     "start",
 ]
-
-logger = make_logger()
 
 
 def start(
@@ -139,41 +134,23 @@ def start(
         BadProfile: they have no such profile, or it makes no sense.
         StartFailed: its processes could not be started, or those on some host; the message says why.
     """
-    if engine != "scoop":
+    if engine == "dask":
         if tcp or preload or launcher or profile or memory_limit is not None:
             raise NotSupported("A Dask cluster takes no such options: its workers are set up by whoever starts them.")
-        return _start_dask(engine, n, name, address)
+        from scoop.starting import start_dask  # here, as below
+
+        return start_dask(n, name, address)
+    if engine != "scoop":
+        raise ValueError(f"there is no engine {engine!r}: it is 'scoop' or 'dask'")
     if address is not None:
         raise ValueError("a pool of SCOOP's own has no address: `scoop.connect` takes its name")
-    if profile:
-        said = _profile(profile)
-        n = said.n if n is None else n
-        memory_limit = said.memory_limit if memory_limit is None else memory_limit
-        preload = [*said.preload, *preload]
-        launcher = launcher or said.make()
-    if isinstance(launcher, str):
-        # Here, as it is seldom needed: what reads entry points takes a fifth of the time of all other imports.
-        from scoop.launchers.names import make
+    with _spawned() as process:
+        # Not above: it takes as long as that process takes to import the like, which it does meanwhile.
+        from scoop.starting import start_pool
 
-        launcher = make(launcher)
-    n, recruiting = launcher.recruiting(n) if launcher else (n, None)
-    n, memory_limit, cap = _within_limits(n, memory_limit, _allowed())
-    shows = ["scoop_jupyter.rich"] if "IPython" in sys.modules else []  # what tasks display is shown there
-    preload = ["scoop.futures", *shows, *preload]
-    return _pool.start(n, name, tcp=tcp, preload=preload, memory_limit=memory_limit, cap=cap, recruiting=recruiting)
-
-
-def _start_dask(engine: str, n: int | None, name: str | None, address: Any) -> AnyPool:
-    if engine != "dask":
-        raise ValueError(f"there is no engine {engine!r}: it is 'scoop' or 'dask'")
-    if address is None:
-        n = _within_limits(n, None, _allowed())[0]
-    try:
-        dask = import_module("scoop.dask")
-    except ModuleNotFoundError as error:
-        raise StartFailed(f"{error}. `pip install 'scoop-jupyter[dask]'` brings what Dask needs.") from error
-    pool: AnyPool = dask.start(n, name, address)
-    return pool
+        return start_pool(
+            process, n, name, said=profile, tcp=tcp, preload=preload, memory_limit=memory_limit, launcher=launcher
+        )
 
 
 def replay(failure: str | BaseException = "") -> Any:
@@ -223,8 +200,8 @@ def __getattr__(name: str) -> Any:
     """
     if name in ("futures", "random", "shared"):
         return import_module(f"scoop.{name}")
-    if name in _LAUNCHERS:
-        return getattr(import_module(_LAUNCHERS[name]), name)
+    if name in _PLACES:
+        return _find(name)
     engine = _current.engine or _current.importing
     if name == "IS_RUNNING":
         return engine is not None
@@ -240,16 +217,27 @@ def __getattr__(name: str) -> Any:
     return _OF_POOLS[name](engine)
 
 
-#: In which modules they are.
-_LAUNCHERS = {
+def __dir__() -> list[str]:
+    return __all__
+
+
+#: Where a name is that is looked for when it is used.
+_PLACES = {
     "Allocation": "scoop.launchers",
     "PBS": "scoop.launchers.batch",
+    "Pool": "scoop_core.pool",
     "PsiJ": "scoop.launchers.psij",
     "SGE": "scoop.launchers.batch",
     "Slurm": "scoop.launchers.batch",
     "Ssh": "scoop.launchers",
     "Torque": "scoop.launchers.batch",
+    "connect": "scoop_core.pool",
+    "logger": "scoop_core.logs",
+    "pools": "scoop_core.pool",
 }
+_find = _later(__name__, _PLACES)
+
+#: What the original's constants are, in a pool.
 _OF_POOLS: dict[str, Callable[[Any], Any]] = {
     "BROKER": lambda engine: BrokerInfo(engine.broker_host, engine.address),
     "CONFIGURATION": lambda engine: {"headless": False, "backend": engine.backend},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scoop_core.contract import Engine
 from scoop_core.current import current
 from scoop_core.errors import NotStarted
+
+if TYPE_CHECKING:
+    from scoop_core.contract import Engine
 
 
 def engine(name: str) -> Engine:

@@ -12,15 +12,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoop.engine import check_callable, check_map, engine
-from scoop.executor import Executor
-from scoop.options import options
-from scoop.reductions import mapReduce, mapScan
-from scoop_core.contract import Engine
+from scoop.later import later
 from scoop_core.current import current
-from scoop_core.future import Future
+
+if TYPE_CHECKING:
+    from scoop.executor import Executor
+    from scoop.options import options
+    from scoop.reductions import map_reduce, map_scan, mapReduce, mapScan
+    from scoop_core.contract import Engine
+    from scoop_core.future import Future
 
 __all__ = [
     "ALL_COMPLETED",
@@ -205,5 +208,19 @@ def shutdown(wait: bool = True) -> None:
     """Nothing: the pool ends with `Pool.stop`, or with the program. Kept for programs of the original."""
 
 
-map_reduce = mapReduce
-map_scan = mapScan
+def __dir__() -> list[str]:
+    return __all__
+
+
+__getattr__ = later(
+    __name__,
+    {
+        "Executor": "scoop.executor",
+        "Future": "scoop_core.future",
+        "mapReduce": "scoop.reductions",
+        "mapScan": "scoop.reductions",
+        "map_reduce": "scoop.reductions",
+        "map_scan": "scoop.reductions",
+        "options": "scoop.options",
+    },
+)

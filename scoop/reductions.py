@@ -112,3 +112,7 @@ def _scan(map_function: Callable[..., Any], reduction: Callable[[Any, Any], Any]
 
 def _shift(reduction: Callable[[Any, Any], Any], offset: Any, scan: list[Any]) -> list[Any]:
     return [reduction(offset, value) for value in scan]
+
+
+map_reduce = mapReduce
+map_scan = mapScan

@@ -19,9 +19,7 @@ from scoop_core import files
 from scoop_core.config import Launch
 from scoop_core.errors import StartFailed
 from scoop_core.forkserver import WARNINGS, ForkServer, preload, prepare
-from scoop_core.hosts import cpus
 from scoop_core.network import reach
-from scoop_core.threads import thread_limits
 from scoop_core.versions import conflict, doubts
 
 #: A broker that has not answered by then can't be reached: as a rule it is behind a firewall.
@@ -75,7 +73,6 @@ def main(arguments: list[str]) -> int:
         return 1
     with suppress(OSError):  # there may be no such folder here
         os.chdir(launch.cwd)
-    os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     try:
         prepare(launch)
         preload(launch)

@@ -50,10 +50,6 @@ SILENCE_SECONDS = 10.0
 #: Who connects over a network has so many seconds to prove that it has the pool's keys: strangers that say nothing
 #: hold the broker's descriptors for no longer.
 PROOF_SECONDS = 5.0
-#: Variables of the environment (as patterns) that the processes of a pool don't get: with these tokens one acts for
-#: the user, in all of a JupyterHub or in a Jupyter server. Tasks need none of them, but they print and save their
-#: environment, and start programs that do.
-SECRETS = ("JUPYTERHUB_*TOKEN*", "JPY_*TOKEN*", "JUPYTER_TOKEN")
 
 
 class Secrets(msgspec.Struct, frozen=True):

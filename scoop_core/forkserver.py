@@ -32,7 +32,9 @@ from scoop_core.broker import Broker
 from scoop_core.config import RECALL_SECONDS, STOP_GRACE, STOPPED_SECONDS, Connection, Launch
 from scoop_core.current import current
 from scoop_core.files import remove_pool, write_connection
+from scoop_core.hosts import cpus
 from scoop_core.program import Program
+from scoop_core.threads import thread_limits
 from scoop_core.watching import new_watch
 from scoop_core.worker import Worker
 
@@ -302,7 +304,9 @@ class ForkServer:
 
 def main() -> None:
     """Read the launch from standard input, and run the pool."""
-    launch = msgspec.json.decode(sys.stdin.buffer.readline(), type=Launch)
+    if not (line := sys.stdin.buffer.readline()):
+        return  # there will be none
+    launch = msgspec.json.decode(line, type=Launch)
     os.chdir(launch.cwd)
     prepare(launch)
     ForkServer(launch).run()
@@ -313,6 +317,7 @@ def prepare(launch: Launch) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for roots; workers have a use of their own for it
     sys.path[:] = launch.path or sys.path
     sys.argv[:] = launch.argv
+    os.environ.update(thread_limits(launch.n, cpus(), os.environ))
     gc.freeze()  # what is there now stays shared with the children
     gc.enable()
 

@@ -40,13 +40,22 @@ class _Namer(logging.Filter):
 _namer = _Namer()
 
 
-def make_logger() -> logging.Logger:
+def _ready(handler: logging.Handler) -> logging.Handler:
+    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.addFilter(_namer)  # for records of child loggers
+    return handler
+
+
+def _make_logger() -> logging.Logger:
     """The logger of the package, set up once."""
     logger = logging.getLogger("scoop")
     if not logger.handlers:
         logger.addHandler(_ready(_Console()))
         logger.addFilter(_namer)  # for handlers of others
     return logger
+
+
+logger = _make_logger()
 
 
 def set_up(process: str, level: int, file: str = "") -> None:
@@ -61,15 +70,8 @@ def set_up(process: str, level: int, file: str = "") -> None:
     Raises:
         OSError: the file can't be written to.
     """
-    logger = make_logger()
     _namer.process = process
     logger.setLevel(level)
     if file:
         logger.handlers[:] = [_ready(logging.FileHandler(file, encoding="utf-8"))]
         logger.propagate = False  # they go there, and nowhere else
-
-
-def _ready(handler: logging.Handler) -> logging.Handler:
-    handler.setFormatter(logging.Formatter(FORMAT))
-    handler.addFilter(_namer)  # for records of child loggers
-    return handler

@@ -20,6 +20,7 @@ from scoop_core.fibers import Fiber
 from scoop_core.hosts import cpus
 from scoop_core.launch import START_SECONDS, launch, reap
 from scoop_core.program import Program
+from scoop_core.spawn import spawned
 from scoop_core.threads import thread_limits
 from scoop_core.watching import Watch, new_watch
 from scoop_core.worker import Worker
@@ -131,10 +132,15 @@ def run_program(
     sys.argv = [program.path if program.module else program.target, *arguments]
     program.prepare()
     os.environ.update(thread_limits(n, cpus(), os.environ))  # this process is one of the workers
-    connection, process = launch(
-        n - 1, name, path=sys.path, program=program.target, module=program.module, forward=False, preload=preload,
-        first=1, nice=nice, reports=reports, recruiting=recruiting,
-    )  # fmt: skip
+    out = os.dup(1)
+    try:
+        with spawned(out) as process:
+            connection = launch(
+                process, n - 1, name, path=sys.path, program=program.target, module=program.module, out=out,
+                preload=preload, first=1, nice=nice, reports=reports, recruiting=recruiting,
+            )  # fmt: skip
+    finally:
+        os.close(out)
     origin = Origin(connection, program, new_watch(reports, "w0"))
     origin.size = n
     origin.recorded = bool(reports.timeline)

@@ -185,6 +185,7 @@ class Pool:
 
 
 def start(
+    process: subprocess.Popen[bytes],
     n: int | None = None,
     name: str | None = None,
     *,
@@ -197,6 +198,7 @@ def start(
     """Start a pool, and make it the current one.
 
     Args:
+        process: its first, as from `spawn.spawned`.
         n: how many workers; None: one for each CPU that this process may use (see `hosts.default_workers`).
         name: for `connect`; None: one is made up.
         tcp: listen on TCP (127.0.0.1) too, for who has the CURVE keys of its connection file.
@@ -215,8 +217,8 @@ def start(
     limit = 0 if memory_limit is None else parse_size(memory_limit)
     if name and (others := usable_elsewhere(name)):
         raise ValueError(f"there is a pool {name!r} on {others[0].host} already: connect to it, or take another name")
-    connection, process = launch(
-        n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
+    connection = launch(
+        process, n, name, tcp=tcp, path=sys.path, preload=preload, memory_limit=limit, cap=cap, recruiting=recruiting
     )
     client = Client(connection)
     pool = Pool(client, process)

@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
-from scoop_core.config import SECRETS
 from scoop_core.errors import LaunchFailed
 from scoop_core.launchers import JobState, Order
 from scoop_core.launchers.job_files import AGENT, last_lines, write_launch
 from scoop_core.launchers.options import BatchOptions, fill, placeholders, safe_name
+from scoop_core.spawn import SECRETS
 
 #: A batch system that does not answer within so many seconds is overloaded, or down.
 ANSWER_SECONDS = 30.0
