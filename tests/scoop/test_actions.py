@@ -82,9 +82,8 @@ def test_of_a_map_one_task_is_cancelled_and_the_others_come(pool: Pool) -> None:
     with pytest.raises(CancelledError, match="'nap'"):
         next(results)
     assert list(results) == [0.02, 0.0, 0.01]
-    eventually(lambda: group(pool, "nap")["done"] == 5)
-    counts = group(pool, "nap")
-    assert (counts["cancelled"], counts["failed"]) == (1, 0)
+    # The others may be over before the worker has said that it is rid of this one.
+    eventually(lambda: [group(pool, "nap")[state] for state in ("done", "cancelled", "failed")] == [5, 1, 0])
 
 
 def parent_of_submits(folder: Path) -> str:
