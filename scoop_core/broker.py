@@ -148,7 +148,7 @@ class Broker:
         for send in sends:
             if send.to in self._courier:
                 self._carry(self._courier.send(send))
-            elif self._deposits.keeps(named(send.header)):
+            elif self._deposits.kept and self._deposits.keeps(named(send.header)):
                 self._inline(send, take=False)
             else:
                 self._hub.send(send.to, send.header, send.frames)

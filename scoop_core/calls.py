@@ -162,14 +162,9 @@ class Interrupter:
         self._main = main
         self._signum = signum
         signal.signal(signum, self.strike)
-        self._target: Fiber | None = None
+        self.target: Fiber | None = None  # which could not be interrupted yet; `retry` then
         self._alone: tuple[Any, int] | None = None  # end only this: what its fiber runs, and how deep it is there
         self.missed = False  # what was to end alone had ended by itself, or waits for others
-
-    @property
-    def pending(self) -> bool:
-        """Whether the running fiber could not be interrupted yet; `retry` then."""
-        return self._target is not None
 
     def interrupt(self, chosen: Callable[[Fiber], bool]) -> None:
         """Raise Interrupted in all fibers that are chosen."""
@@ -179,7 +174,7 @@ class Interrupter:
             if fiber.parked:
                 self._fibers.ready.append((fiber, Interrupted()))
             else:
-                self._target, self._alone = fiber, None
+                self.target, self._alone = fiber, None
                 self.retry()
 
     def skip(self) -> None:
@@ -187,8 +182,8 @@ class Interrupter:
         fiber = next((f for f in list(self._fibers.all) if not f.parked and f.piece is not None), None)
         if fiber is None:
             self.missed = True
-        elif self._target is None:
-            self._target, self._alone = fiber, (fiber.piece, fiber.depth)
+        elif self.target is None:
+            self.target, self._alone = fiber, (fiber.piece, fiber.depth)
             self.retry()
 
     def retry(self) -> None:
@@ -197,22 +192,22 @@ class Interrupter:
 
     def strike(self, signum: int, frame: FrameType | None) -> None:
         """Signal handler: interrupt the running task, if it is the one that is meant, and only in the user's code."""
-        target = self._target
+        target = self.target
         if target is None:
             return
         alone = self._alone
         if alone is not None and (target.parked or target.piece is not alone[0] or target.depth < alone[1]):
-            self._target, self.missed = None, True
+            self.target, self.missed = None, True
             return
         if target.parked:
-            self._target = None
+            self.target = None
             self._fibers.ready.append((target, Interrupted()))
             return
         if target.piece is None or (isinstance(target.piece, Piece) and target.piece.cancelled):
-            self._target = None
+            self.target = None
             return
         while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
             frame = frame.f_back
         if self._fibers.current is target and frame is not None and frame.f_code in _USER_CODE:
-            self._target = None
+            self.target = None
             raise Interrupted if alone is None else Skipped

@@ -59,7 +59,7 @@ class Courier:
     @property
     def busy(self) -> bool:
         """Whether anything lies on other hosts, which may not be needed any more."""
-        return any(site.there for site in self._sites.values())
+        return bool(self._sites) and any(site.there for site in self._sites.values())
 
     def enter(self, peer: str, hello: m.Hello) -> None:
         """A peer is there."""

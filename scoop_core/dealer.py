@@ -8,7 +8,7 @@ from math import ceil
 from scoop_core import messages as m
 from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PIECE_TASKS, PREFETCH
 from scoop_core.endings import Endings
-from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, weight
+from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, used, weight
 
 #: Less than this many seconds of expected work is not worth taking from a worker that has begun it.
 WORTH_SHARING = 0.001
@@ -118,21 +118,26 @@ class Dealer:
                 return fresh[0]
             fresh.popleft()
         claims = self._ledger.claims
-        if not claims:
-            return None
-        chosen = min(claims.values(), key=lambda root: root.used)
-        while chosen.ready:
-            priority = max(chosen.ready) if len(chosen.ready) > 1 else next(iter(chosen.ready))
-            jobs = chosen.ready[priority]
-            if len(jobs) > 1 and (other := self._other(chosen, jobs)):
+        while claims:
+            root = min(claims.values(), key=used)
+            if job := self._first(root):
+                return job
+            del claims[root.name]
+        return None
+
+    def _first(self, root: Root) -> Job | None:
+        """The job of a root that is to be served next; None if none of its jobs has something that waits."""
+        while root.ready:
+            priority = max(root.ready)
+            jobs = root.ready[priority]
+            if len(jobs) > 1 and (other := self._other(root, jobs)):
                 return other
             if jobs[0].waiting:
                 return jobs[0]
             jobs.popleft().listed = False
             if not jobs:
-                del chosen.ready[priority]
-        del claims[chosen.name]
-        return self._choose(worker)
+                del root.ready[priority]
+        return None
 
     def _other(self, root: Root, jobs: deque[Job]) -> Job | None:
         """A job behind the first one, if it is the turn of those: a small map must not wait for all of a huge one."""

@@ -57,7 +57,7 @@ class Deposits:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._laid: dict[str, dict[str, Segment]] = {}  # by peer and name
-        self._kept: dict[str, Any] = {}  # bytes for which there was no room on the shelf, by name
+        self.kept: dict[str, Any] = {}  # bytes for which there was no room on the shelf, by name
 
     def lay(self, peer: str, segment: Segment, frames: Frames) -> None:
         """A segment has come, with its bytes."""
@@ -67,7 +67,7 @@ class Deposits:
         [buffer] = frames
         self._laid.setdefault(peer, {})[segment.name] = segment
         if not self._shelf.lay(segment, memoryview(buffer)):
-            self._kept[segment.name] = buffer
+            self.kept[segment.name] = buffer
 
     def discard(self, peer: str, segments: Collection[Segment]) -> None:
         """Who has sent them does not need them any more."""
@@ -82,22 +82,22 @@ class Deposits:
                 self._remove(segment)
 
     def _remove(self, segment: Segment) -> None:
-        if self._kept.pop(segment.name, None) is None:
+        if self.kept.pop(segment.name, None) is None:
             self._shelf.discard(segment)
 
     def keeps(self, segments: Collection[Segment]) -> bool:
         """Whether some of these lie here instead of on the shelf: then they travel in the message."""
-        return bool(self._kept) and any(segment.name in self._kept for segment in segments)
+        return any(segment.name in self.kept for segment in segments)
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment is still here, whoever has laid it down."""
-        return segment.name in self._kept or self._shelf.holds(segment)
+        return segment.name in self.kept or self._shelf.holds(segment)
 
     def get(self, segment: Segment, take: bool) -> Any:
         """The bytes of a segment, whoever has laid it down; none, if its owner did not need it any more: then nobody
         will look at them."""
-        if segment.name in self._kept:
-            return self._kept[segment.name]
+        if segment.name in self.kept:
+            return self.kept[segment.name]
         try:
             return self._shelf.get(segment, take, writable=False)
         except FileNotFoundError:

@@ -164,11 +164,6 @@ class Endings:
         if piece.cancelled and not any(cancelled for _, _, cancelled in piece.parts(piece.lo, piece.hi)):
             self.patience.pop((worker.name, piece.seq), None)
 
-    @property
-    def impatient(self) -> bool:
-        """Whether somebody is waited for, up to the `deadline`."""
-        return bool(self.patience or self.unheard)
-
     def deadline(self) -> float | None:
         """When to `insist`."""
         return min((*self.patience.values(), *(until for until, _, _ in self.unheard.values())), default=None)

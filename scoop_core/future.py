@@ -59,7 +59,7 @@ class Batch:
         self.form = form
         self._parcel: Parcel | None = parcel
         self._frames = frames
-        self._failures: dict[int, Failure | BaseException] = {f.index: f for f in failures}
+        self._failures: dict[int, Failure | BaseException] = {f.index: f for f in failures} if failures else {}
         self._packer = packer
         self._values: Sequence[Any] = ()
 

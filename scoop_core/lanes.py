@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -63,10 +64,13 @@ class Lanes:
         """Put a span in the worker's lane."""
         span = self._span(ran)
         lane = self._lanes.setdefault(worker, [])
-        if lane and lane[-1].began <= span.began and lane[-1].joins(span, self._grain):
+        if lane and lane[-1].began > span.began:
+            insort(lane, span, key=attrgetter("began"))
+        elif lane and lane[-1].joins(span, self._grain):
             lane[-1].join(span)
             return
-        insort(lane, span, key=lambda s: s.began)  # as a rule, at the end
+        else:  # as a rule
+            lane.append(span)
         self._count += 1
         while self._count > max(self._limit, 2 * len(self._lanes)):
             self._coarsen()

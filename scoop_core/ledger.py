@@ -13,11 +13,16 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Iterator
+from operator import attrgetter
 
 import msgspec
 
 from scoop_core import messages as m
 from scoop_core.task_tree import TaskTree
+
+# Functions in C, as every message has something looked up by these.
+_lo = attrgetter("lo")
+used = attrgetter("used")
 
 
 class Send(msgspec.Struct):
@@ -92,7 +97,7 @@ class Job(msgspec.Struct, eq=False):
         chunks = self.chunks
         if not chunks or chunks[-1].hi <= lo:
             return False
-        at = bisect_right(chunks, lo, key=lambda c: c.lo)
+        at = bisect_right(chunks, lo, key=_lo)
         return (at > 0 and chunks[at - 1].hi > lo) or (at < len(chunks) and chunks[at].lo < hi)
 
     def add(self, chunk: Chunk) -> None:
@@ -100,12 +105,12 @@ class Job(msgspec.Struct, eq=False):
         if not self.chunks or self.chunks[-1].lo < chunk.lo:
             self.chunks.append(chunk)
         else:  # a worker gives away the end of its map first
-            insort(self.chunks, chunk, key=lambda c: c.lo)
+            insort(self.chunks, chunk, key=_lo)
         self.left += chunk.left
 
     def chunk(self, index: int) -> Chunk:
         """The one that a task is in."""
-        return self.chunks[bisect_right(self.chunks, index, key=lambda c: c.lo) - 1]
+        return self.chunks[bisect_right(self.chunks, index, key=_lo) - 1]
 
 
 class Piece(msgspec.Struct):
@@ -238,4 +243,4 @@ class Ledger(msgspec.Struct):
 
     def least(self) -> float:
         """What the root that had least has used, of those that want something."""
-        return min((root.used for root in self.claims.values()), default=0.0)
+        return min(map(used, self.claims.values()), default=0.0)

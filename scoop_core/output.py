@@ -51,6 +51,7 @@ class Outputs:
         self._rest: dict[Key, str] = {}  # lines without an end
         # The IO thread flushes as well, and what is printed must keep its order.
         self._mutex = threading.RLock()
+        self._flushing = 0  # holds of the mutex
         self._held = 0
 
     def install(self) -> None:
@@ -108,9 +109,13 @@ class Outputs:
         Args:
             rest: also what is no whole line yet; else it waits for its end, as a print comes in several writes.
         """
+        # In this order: who has taken texts away may not have sent them yet.
+        if not self._texts and not self._flushing and not (rest and self._rest):
+            return
         if not self._mutex.acquire(timeout=1.0):  # its owner was interrupted at the worst moment
             return
         try:
+            self._flushing += 1
             self._held = 0
             parts: list[str] = []
             last: Key | None = None
@@ -128,6 +133,7 @@ class Outputs:
                     key, text = self._rest.popitem()
                     self._post_text(key, text)
         finally:
+            self._flushing -= 1
             self._mutex.release()
 
     def _send(self, key: Key, parts: list[str]) -> None:

@@ -162,26 +162,21 @@ class Owner:
             calls, job.waiting = job.waiting, []
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
-                self._extend(job, lo, [self._dump(job, calls, "calls")])
+                dumped = self.packer.dump_frozen(calls)
+                self._extend(job, lo, dumped, *self.packer.parcel(dumped))
 
-    def _dump(self, job: OwnedJob, items: Sequence[Any], form: str) -> Dumped:
-        return self.packer.dump_items(items, form, partial(explain_item, job.spec.name, items, form))
-
-    def _extend(self, job: OwnedJob, lo: int, chunks: Iterable[Dumped]) -> None:
-        """Hand out tasks from `lo` on, each chunk in a message."""
-        with closing(self.packer.layer()) as layer:
-            for chunk, parcel, frames in layer.parcels(chunks):
-                hi = lo + chunk.count
-                with self._lock:
-                    job.left += chunk.count
-                    self.pending += chunk.count
-                if parcel.buffers:
-                    job.shelved.append(Shelved(lo, hi, chunk.count, parcel))
-                skip = tuple(lo + position for position in chunk.errors)
-                self.post(m.Extend(job.number, lo, hi, chunk.form, parcel, skip), frames)
-                for position, error in chunk.errors.items():
-                    job.lose(lo + position, error)
-                lo = hi
+    def _extend(self, job: OwnedJob, lo: int, chunk: Dumped, parcel: m.Parcel, frames: m.Frames) -> None:
+        """Hand out tasks from `lo` on, as many as are in this chunk."""
+        hi = lo + chunk.count
+        with self._lock:
+            job.left += chunk.count
+            self.pending += chunk.count
+        if parcel.buffers:
+            job.shelved.append(Shelved(lo, hi, chunk.count, parcel))
+        skip = tuple([lo + position for position in chunk.errors]) if chunk.errors else ()
+        self.post(m.Extend(job.number, lo, hi, chunk.form, parcel, skip), frames)
+        for position, error in chunk.errors.items():
+            job.lose(lo + position, error)
 
     def extend_map(self, job: MapJob, lo: int, items: Sequence[Any], form: str) -> None:
         """Hand out tasks [lo, lo + len(items)) of a map, in chunks.
@@ -193,15 +188,16 @@ class Owner:
             form: as of `columns`.
         """
         job.sent = max(job.sent, lo + len(items))
-        self._extend(job, lo, self._chunks(job, items, form))
+        with closing(self.packer.layer()) as layer:
+            for chunk, parcel, frames in layer.parcels(self._chunks(job, items, form)):
+                self._extend(job, lo, chunk, parcel, frames)
+                lo += chunk.count
 
     def _chunks(self, job: OwnedJob, items: Sequence[Any], form: str) -> Iterator[Dumped]:
-        if form == "range":
-            yield self._dump(job, items, form)
-            return
-        start, size = 0, 1
+        start, size = 0, len(items) if form == "range" else 1
         while chunk := items[start : start + size]:
-            yield (dumped := self._dump(job, chunk, form))
+            explain = partial(explain_item, job.spec.name, chunk, form)
+            yield (dumped := self.packer.dump_items(chunk, form, explain))
             start += len(chunk)
             size = max(1, min(CHUNK_BYTES * len(chunk) // dumped.weight, GROWTH * len(chunk), CHUNK_TASKS))
 

@@ -60,9 +60,12 @@ class Proof:
             if namespace.get(name, _ABSENT) is not value:
                 return False
         try:
-            return all(cell.cell_contents is value for cell, value in self._cells)
+            for cell, value in self._cells:
+                if cell.cell_contents is not value:
+                    return False
         except ValueError:  # one is empty now
             return False
+        return True
 
 
 def prove(function: Any) -> Proof | None:

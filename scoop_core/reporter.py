@@ -102,7 +102,7 @@ class Reporter:
         piece.sent += count
         since, piece.since = piece.since, _now()
         seconds = piece.since - since
-        failures = [f for f in piece.failures if f.index >= lo]
+        failures = [f for f in piece.failures if f.index >= lo] if piece.failures else []
         form, parcel, frames, errors = self._packer.pack_items(
             values, "values", lambda position, error: explain_result(name, values[position], error)
         )

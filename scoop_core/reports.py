@@ -158,9 +158,12 @@ class Reports:
     def _account(self, worker: Worker, busy: float, cpu: float) -> None:
         """Note what a worker has spent by now."""
         tree = self._ledger.tree
-        tree.busy += max(0.0, busy - worker.busy)
-        tree.cpu += max(0.0, cpu - worker.told)
-        worker.busy, worker.told = max(busy, worker.busy), max(cpu, worker.told)
+        if busy > worker.busy:  # tallies and outcomes may overtake each other
+            tree.busy += busy - worker.busy
+            worker.busy = busy
+        if cpu > worker.told:
+            tree.cpu += cpu - worker.told
+            worker.told = cpu
 
     def output(self, peer: str, message: m.Output, frames: m.Frames, now: float) -> None:
         self._ledger.send(message.root, message)

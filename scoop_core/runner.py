@@ -14,7 +14,7 @@ from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.calls import Interrupted, Lot, Skipped, call_of, calls, raised, raiser, run_many, run_one
 from scoop_core.errors import NotPicklable, RemoteTraceback
-from scoop_core.fibers import Fiber, Fibers
+from scoop_core.fibers import Fiber, Fibers, current
 from scoop_core.future import Batch, Future
 from scoop_core.mishaps import Call, Mishaps
 from scoop_core.payload import Packer, first_line
@@ -232,7 +232,7 @@ class Runner:
         assign = piece.assign
         spec = assign.spec
         accounts = self._accounts
-        fiber = self._fibers.current
+        fiber = current()  # as `Fibers.current`, which is a property and so takes longer
         assert fiber is not None
         fiber.piece = piece
         self._state.begun[assign.seq] = piece

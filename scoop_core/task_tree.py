@@ -116,8 +116,10 @@ class TaskTree:
         self.calls = FailedCalls()
         self._lanes = Lanes(2 * LIMIT)  # of all runs, those that are forgotten included
 
-    def _group(self, root: str, run: int, group: int, parent: int, name: str, now: float) -> Group:
+    def _group(self, of: Spec | GroupTally | Mishap, now: float) -> Group:
+        """The node of tasks of which there is news."""
         self.version += 1
+        root, run, group, parent, name = of.root, of.run, of.group, of.parent, of.name
         if root not in self._roots:  # it is gone, and nobody will look
             return Group(group, parent, name)
         key = (root, run)
@@ -138,22 +140,19 @@ class TaskTree:
             node = found.groups[group] = Group(group, parent, name)
         return node
 
-    def _of(self, spec: Spec, now: float) -> Group:
-        return self._group(spec.root, spec.run, spec.group, spec.parent, spec.name, now)
-
     def queued(self, spec: Spec, count: int, now: float) -> None:
         """`count` tasks of a job are known to the broker now."""
-        self._of(spec, now).left += count
+        self._group(spec, now).left += count
 
     def sent(self, spec: Spec, size: int, now: float) -> None:
         """A worker was sent so many bytes, to run tasks of a job."""
-        self._of(spec, now).sent += size
+        self._group(spec, now).sent += size
 
     def ran(
         self, spec: Spec, worker: str, count: int, failed: int, seconds: float, longest: float, now: float
     ) -> None:
         """A worker has run `count` tasks of a job, of which `failed` failed."""
-        node = self._of(spec, now)
+        node = self._group(spec, now)
         node.left -= count
         node.done += count - failed
         node.failed += failed
@@ -163,7 +162,7 @@ class TaskTree:
 
     def failed(self, spec: Spec, count: int, why: str, now: float, seconds: float = 0.0) -> None:
         """`count` tasks of a job failed, each after so many seconds, and not by what they raised themselves."""
-        node = self._of(spec, now)
+        node = self._group(spec, now)
         node.left -= count
         node.failed += count
         node.seconds += count * seconds
@@ -172,7 +171,7 @@ class TaskTree:
 
     def mishap(self, worker: str, mishap: Mishap, now: float) -> None:
         """A worker's word on a task that failed."""
-        node = self._group(mishap.root, mishap.run, mishap.group, mishap.parent, mishap.name, now)
+        node = self._group(mishap, now)
         shown = Shown(mishap.id, mishap.error, mishap.arguments, mishap.output, worker)
         is_shown = node.show(mishap.line, shown)
         if mishap.root in self._roots:
@@ -180,14 +179,14 @@ class TaskTree:
 
     def cancelled(self, spec: Spec, count: int, now: float) -> None:
         """`count` tasks of a job will not be run."""
-        node = self._of(spec, now)
+        node = self._group(spec, now)
         node.left -= count
         node.cancelled += count
 
     def tally(self, worker: str, tallies: Iterable[GroupTally], now: float) -> None:
         """A worker's account of the tasks that it kept for itself."""
         for t in tallies:
-            node = self._group(t.root, t.run, t.group, t.parent, t.name, now)
+            node = self._group(t, now)
             node.done += t.done
             node.failed += t.failed
             node.cancelled += t.cancelled

@@ -227,6 +227,8 @@ class Waits:
 
     def wake_due(self) -> float | None:
         """Wake those whose time is over; in how many seconds the next one's will be."""
+        if not self._deadlines:
+            return None
         now = time.monotonic()
         while self._deadlines:
             end, _, wake = self._deadlines[0]

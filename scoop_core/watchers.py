@@ -16,35 +16,32 @@ class Watchers:
     """Watchers that wait for a picture. One request, one picture: who is slow asks seldom, and nothing heaps up."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, int], m.Watch] = {}
+        self.waiting: dict[tuple[str, int], m.Watch] = {}
         self._seen: dict[tuple[str, int], tuple[int, float]] = {}  # version and time of the last picture
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
 
     def add(self, peer: str, watch: m.Watch) -> None:
         """A peer asks for a picture."""
-        self._waiting[peer, watch.number] = watch
+        self.waiting[peer, watch.number] = watch
 
     def leave(self, peer: str) -> None:
         """The peer is gone."""
-        self._waiting = {k: w for k, w in self._waiting.items() if k[0] != peer}
+        self.waiting = {k: w for k, w in self.waiting.items() if k[0] != peer}
         self._seen = {k: v for k, v in self._seen.items() if k[0] != peer}
 
     def due(self, version: int, now: float) -> Iterator[tuple[str, m.Watch]]:
         """Those who get a picture now; they do not wait any more."""
-        for (peer, number), watch in list(self._waiting.items()):
+        for (peer, number), watch in list(self.waiting.items()):
             if self._time(peer, number, version) <= now:
-                del self._waiting[peer, number]
+                del self.waiting[peer, number]
                 self._seen[peer, number] = (version, now)
                 yield peer, watch
 
     def deadline(self, version: int) -> float | None:
         """When the next one is due, or None."""
-        return min((self._time(*key, version) for key in self._waiting), default=None)
+        return min((self._time(*key, version) for key in self.waiting), default=None)
 
     def _time(self, peer: str, number: int, version: int) -> float:
         seen, last = self._seen.get((peer, number), (-1, 0.0))
         # A brief one is for lists, which nobody reads ten times a second.
-        often = seen != version and not self._waiting[peer, number].brief
+        often = seen != version and not self.waiting[peer, number].brief
         return last + (PICTURE_SECONDS if often else QUIET_SECONDS)

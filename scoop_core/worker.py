@@ -242,16 +242,14 @@ class Worker(Peer):
         if task is None:
             return None
         self.state.rested = False
-        if type(task) is Piece:
-            return lambda: self._runner.run_piece(task)
-        return lambda: self._runner.run_alone(task)
+        return partial(self._runner.run_piece if type(task) is Piece else self._runner.run_alone, task)
 
     def _idle(self) -> None:
         """Nothing can run: say so, and wait for messages."""
         state = self.state
         if self._outputs:
             self._outputs.flush(rest=True)
-        if self._has_retired():
+        if state.retiring and self._has_retired():
             self.accounts.tally(_now())
             self.fibers.stopped = True
             return
@@ -271,14 +269,14 @@ class Worker(Peer):
 
     def _has_work(self) -> bool:
         state = self.state
-        if not state.empty or self.fibers.ready or self._stopped:
-            return True
         # What was assigned may have been cancelled at once: then `Idle` is due again, though there is nothing to do.
-        return not state.rested or self._has_retired()
+        if state.pieces or state.pending or self.fibers.ready or self._stopped or not state.rested:
+            return True
+        return state.retiring and self._has_retired()
 
     def _has_retired(self) -> bool:
-        """Whether this worker was told to retire, and all is over that it had begun or that others do for it."""
-        return self.state.retiring and not self.state.begun and not self.owner.pending
+        """Whether this worker, told to retire, is done with all that it had begun or that others do for it."""
+        return not self.state.begun and not self.owner.pending
 
     def _duty(self) -> float | None:
         self._sharing.ticking = False  # first of all: who submits meanwhile sees it
@@ -292,7 +290,7 @@ class Worker(Peer):
         if self._outputs:
             self._outputs.flush()
         wait: float | None = None
-        if self._interrupter.pending:  # it was not where it may be interrupted
+        if self._interrupter.target is not None:  # it was not where it may be interrupted
             self._interrupter.retry()
             wait = RETRY_SECONDS
         if self._interrupter.missed:
@@ -304,7 +302,7 @@ class Worker(Peer):
                 if state.pending and not state.told_rich:
                     self._sharing.tell_rich()
             wait = min(wait or FLUSH_SECONDS, FLUSH_SECONDS)
-        if (left := self._watch_limits(now)) is not None:
+        if state.begun and (left := self._watch_limits(now)) is not None:
             wait = left if wait is None else min(wait, left)
         self._sharing.ticking = wait is not None
         return wait

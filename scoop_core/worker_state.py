@@ -152,14 +152,17 @@ class WorkerState:
 
     def next(self) -> Any:
         """The next thing to do: the newest task of its own (depth first keeps the queue short), else a piece."""
-        try:
-            return self.pending.popitem()[0]
-        except KeyError:
-            pass
-        try:
-            return self.pieces.popleft()
-        except IndexError:
-            return None
+        if self.pending:
+            try:
+                return self.pending.popitem()[0]
+            except KeyError:  # another thread was faster
+                pass
+        if self.pieces:
+            try:
+                return self.pieces.popleft()
+            except IndexError:
+                pass
+        return None
 
     @property
     def empty(self) -> bool:

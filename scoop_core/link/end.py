@@ -18,14 +18,11 @@ class End(Protocol):
 
     ended: bool  # no more will be read
     duplex: bool  # one thread may send while another reads
+    waiting: bool  # something is left to be sent; `flush` again when the first descriptor is writable
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """Readable when there may be something to read."""
-
-    @property
-    def waiting(self) -> bool:
-        """Whether something is left to be sent; `flush` again when the first descriptor is writable."""
 
     def put(self, header: bytes, frames: Sequence[Any] = ()) -> None:
         """Send with the next flush."""

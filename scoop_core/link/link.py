@@ -181,16 +181,17 @@ class Link:
         with Shield(self._shielded) as shield:
             if self._server == threading.get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
-            while not until():
+            while True:
                 if self._over or self._closed or (end is not None and time.monotonic() >= end):
                     return until()
-                if not self._take(end, shield):
-                    continue
-                try:
-                    self._serve(until, end, shield)
-                finally:
-                    self._leave()
-        return True
+                if self._take(end, shield):
+                    try:
+                        if self._serve(until, end, shield):
+                            return True
+                    finally:
+                        self._leave()
+                elif until():
+                    return True
 
     def _take(self, end: float | None, shield: Shield) -> bool:
         """Begin a turn; or, where another thread has a long one, wait until something has happened."""
@@ -230,9 +231,11 @@ class Link:
     def _serve(self, until: Callable[[], bool], end: float | None, shield: Shield) -> bool:
         __tracebackhide__ = True
         while True:
-            if self._unread or self._inbox or self._end.ready():
+            if self._unread or self._inbox:
                 self._receive()
-            if until() or not self.alive or self._closed:
+            if until():
+                return True
+            if not self.alive or self._closed:
                 return until()
             if self._waiting:
                 with self._arrived:
@@ -248,6 +251,7 @@ class Link:
                 # An interrupt between Python's last look for one and the system call does not end the wait.
                 wait = INTERRUPT_SECONDS if wait is None else min(wait, INTERRUPT_SECONDS)
             if self._end.ready():
+                self._unread = True
                 continue
             with shield.off():
                 events = self._poller.wait(wait)
@@ -279,7 +283,7 @@ class Link:
     def _keep_serving(self) -> None:
         """The IO thread's turn: until another thread wants one."""
         while not self._takers and not self._closed:
-            if self._unread or self._inbox or self._end.ready():
+            if self._unread or self._inbox:
                 self._receive()
             wait = self._duty() if self._duty else None
             self._flush()
@@ -288,7 +292,9 @@ class Link:
                     self._arrived.notify_all()
             if not self.alive:
                 return
-            if not self._end.ready():
+            if self._end.ready():
+                self._unread = True
+            else:
                 self._attend(self._poller.wait(wait, sleepy=True))
 
     def nudge(self) -> None:

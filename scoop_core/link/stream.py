@@ -41,6 +41,7 @@ class Stream:
 
     def __init__(self, connected: socket.socket | None, scratch: bytearray | None = None) -> None:
         self.ended = connected is None  # nothing more will be read
+        self.waiting = False  # something is left to be sent; `flush` again when the descriptor is writable
         self._socket = connected
         self._scratch = memoryview(scratch if scratch is not None else bytearray(SCRATCH))
         self._out: deque[Any] = deque()
@@ -66,13 +67,9 @@ class Stream:
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> bool:
-        """Whether something is left to be sent; `flush` again when the descriptor is writable."""
-        return bool(self._out)
-
     def put(self, header: bytes, frames: Sequence[Any] = ()) -> None:
         """Send with the next flush. Frames are bytes, or views of bytes that do not change any more."""
+        self.waiting = True
         if not frames:
             self._out.append(_ONE.pack(1, len(header)) + header)
             return
@@ -96,11 +93,12 @@ class Stream:
                 return
             except OSError:  # what it has sent before may still be read
                 out.clear()
-                return
+                break
             while out and sent >= len(out[0]):
                 sent -= len(out.popleft())
             if sent:
                 out[0] = memoryview(out[0])[sent:]
+        self.waiting = False
 
     def drain(self, seconds: float) -> None:
         """Wait until everything is sent, but not for longer than so many seconds."""

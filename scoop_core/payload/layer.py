@@ -87,6 +87,9 @@ class Layer:
         """
         ahead = self._ahead
         for one in dumped:
+            if not one.buffers and not ahead:  # there is nothing to be ahead of
+                yield one, *parcel_of(one.data, (), self.share)
+                continue
             ahead.append((one, self._begin(one)))
             while ahead and (len(ahead) > self._shelf.lanes or ahead[0][1].done()):
                 yield self._next()

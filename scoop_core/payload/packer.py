@@ -103,6 +103,8 @@ class Packer:
 
     def _open(self, parcel: Parcel, frames: Frames, take: bool, writable: bool) -> tuple[Any, list[Any]]:
         """The pickle of a parcel, and its buffers."""
+        if not parcel.buffers:
+            return parcel.data, []
         buffers = self._buffers(parcel, frames, take, writable)
         return parcel.data or buffers.pop(), buffers
 
@@ -203,13 +205,27 @@ class Packer:
             The form, the parcel, its frames, and the errors of items that can't travel, by position.
         """
         dumped = self.dump_items(items, form, explain)
-        parcel, frames = parcel_of(dumped.data, dumped.buffers, lay or Layer(self._shelf).put)
+        shelf = Layer(self._shelf) if len(dumped.buffers) > 1 else self._shelf
+        parcel, frames = parcel_of(dumped.data, dumped.buffers, lay or shelf.put)
         return dumped.form, parcel, frames, dumped.errors
+
+    def parcel(self, dumped: Dumped) -> tuple[Parcel, Frames]:
+        """A parcel of its own; see `layer` for several in one call."""
+        return parcel_of(dumped.data, dumped.buffers, self._shelf.share)
 
     def dump_items(self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception]) -> Dumped:
         """As `pack_items`, up to where a parcel is made of it."""
         if form == "range" or all_simple(items, form):
             return Dumped(form, len(items), pickle.dumps(items, 5))
+        return self._dump_each(items, form, explain)
+
+    def dump_frozen(self, calls: Sequence[Any]) -> Dumped:
+        """As `dump_items`, for calls as `freeze` has returned them."""
+        if Packed not in map(type, calls):
+            return Dumped("calls", len(calls), pickle.dumps(calls, 5))
+        return self._dump_each(calls, "calls", lambda _, error: error)
+
+    def _dump_each(self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception]) -> Dumped:
         pickles: list[tuple[bytes, int] | None] = []
         buffers: list[memoryview | Segment] = []
         errors: dict[int, Exception] = {}

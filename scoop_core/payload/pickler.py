@@ -79,7 +79,7 @@ def all_simple(items: Sequence[Any], form: str) -> bool:
     if form == "rows":
         return all(set(map(type, row)) <= SIMPLE for row in items)
     if form == "calls":
-        return all(type(call) is not Packed and simple_call(call) for call in items)
+        return Packed not in map(type, items) and all(map(simple_call, items))
     return set(map(type, items)) <= SIMPLE
 
 

@@ -131,7 +131,10 @@ def test_those_of_the_documentation_can_be_used(write: Writer) -> None:
 
 
 def test_nobody_pays_for_profiles_who_has_none(folders: list[str], tmp_path: Path) -> None:
-    code = "import scoop.allowed, sys; scoop.allowed.allowed(); print('traitlets' in sys.modules, 'tomllib' in sys.modules)"
+    code = (
+        "import scoop.allowed, sys; scoop.allowed.allowed(); "
+        "print('traitlets' in sys.modules, 'tomllib' in sys.modules)"
+    )
     environment = {"HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
     said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == "False False\n"
