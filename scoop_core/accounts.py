@@ -108,7 +108,7 @@ class Accounts:
         return now - self._started - idled, time.process_time() - self._cpu
 
     def tally(self, now: float) -> None:
-        """Tell the broker what happened here since the last time."""
+        """Tell the broker what happened here since the last time, with the next flush."""
         with self._telling:
             self.told = now
             self.news = self.own_news = False
@@ -122,6 +122,6 @@ class Accounts:
             since = self.piece_since if own else 0.0
             prints = self.outputs.lines if self.outputs is not None else 0
             spans, open = self.strip.take(), self.strip.open(context)
-            self._link.send(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open))
+            self._link.post(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open))
         if len(self._groups) > GROUPS:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}

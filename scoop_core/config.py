@@ -13,6 +13,10 @@ import msgspec
 #: 1 ms of CPU in three processes, whose caches others have used meanwhile. What is left of a running piece can still
 #: be given to others, and its outcomes go out before it is over if it takes longer than it should.
 PIECE_SECONDS = 0.080
+#: Where much waits, pieces of shorter tasks last this part of a worker's share of it, ...
+SHARE_OF_PIECE = 1 / 4
+#: ... up to so many seconds: that is how late people may see what is over.
+LONG_PIECE_SECONDS = 0.250
 #: It has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took, it
 #: does not hear that others have something more urgent.
 PIECE_TASKS = 100_000
@@ -22,8 +26,11 @@ BROKER_SECONDS = 150e-6
 #: A worker gets a second piece ahead when what it holds is expected to last for less than so many pieces should:
 #: a round trip to the broker (0.2 ms) is then below half a percent.
 PREFETCH = 1.25
-#: Results of a long piece, prints and tallies go out at least this often while there are any, in seconds.
+#: Prints, news of a worker's own tasks, and results of a piece that lasts longer than it should go out at least this
+#: often, in seconds.
 FLUSH_SECONDS = 0.1
+#: A worker that runs on without news says so this often, in seconds.
+QUIET_SECONDS = 0.5
 #: A cancelled task that has not ended after this many seconds loses its worker, which is replaced.
 CANCEL_GRACE = 1.0
 #: How often a task may be run again after its worker died.

@@ -6,7 +6,14 @@ from collections import deque
 from math import ceil
 
 from scoop_core import messages as m
-from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PIECE_TASKS, PREFETCH
+from scoop_core.config import (
+    BROKER_SECONDS,
+    LONG_PIECE_SECONDS,
+    PIECE_SECONDS,
+    PIECE_TASKS,
+    PREFETCH,
+    SHARE_OF_PIECE,
+)
 from scoop_core.endings import Endings
 from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, used, weight
 
@@ -104,7 +111,7 @@ class Dealer:
             return False
         piece = next(iter(worker.held.values()))
         mean = self._ledger.means.get(piece.job.spec.function)
-        return mean is not None and mean * (piece.hi - piece.lo) < PREFETCH * self._stint()
+        return mean is not None and mean * (piece.hi - piece.lo) < PREFETCH * piece.stint
 
     def _choose(self, worker: Worker) -> Job | None:
         """The job to cut the next piece from: the worker's own first, then that of the root which had least."""
@@ -155,7 +162,8 @@ class Dealer:
         span = job.waiting[0]
         chunk = job.chunk(span.lo)
         mean = ledger.means.get(job.spec.function)
-        lo, hi = span.lo, min(span.lo + self._size(job, span, mean), span.hi, chunk.hi)
+        stint = self._stint(job, mean)
+        lo, hi = span.lo, min(span.lo + self._size(job, span, mean, stint), span.hi, chunk.hi)
         if hi == span.hi:
             job.waiting.popleft()
         else:
@@ -173,27 +181,30 @@ class Dealer:
             size += sum(weight(function.parcel, function.frames))
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
-        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths)
+        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)
         worker.spent = False
         worker.state = "busy"
         ledger.idle.pop(worker.name, None)
         ledger.able[worker.name] = None
-        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, lo, hi, chunk.lo, chunk.form, chunk.parcel)
+        cut = (lo, hi, chunk.lo, chunk.form, chunk.parcel)
+        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
         ledger.send(worker.name, assign, chunk.frames)
         ledger.tree.sent(job.spec, size, now)
 
-    def _size(self, job: Job, span: Span, mean: float | None) -> int:
-        """How many tasks a piece should have."""
+    def _size(self, job: Job, span: Span, mean: float | None, stint: float) -> int:
+        """How many tasks a piece should have that is to last so many seconds."""
         # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
         if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
             return 1
         mean = max(mean, 1e-8)
         fair = max(ceil(job.queued / (2 * max(1, len(self._ledger.workers)))), int(WORTH_SHARING / mean))
-        return max(1, min(int(self._stint() / mean), fair, PIECE_TASKS))
+        return max(1, min(int(stint / mean), fair, PIECE_TASKS))
 
-    def _stint(self) -> float:
-        """How long a piece should last, in seconds."""
-        return max(PIECE_SECONDS, len(self._ledger.workers) * BROKER_SECONDS)
+    def _stint(self, job: Job, mean: float | None) -> float:
+        """How long the job's next piece should last, in seconds."""
+        workers = max(1, len(self._ledger.workers))
+        share = job.queued * mean / workers if mean is not None and mean < PIECE_SECONDS else 0.0
+        return max(PIECE_SECONDS, min(LONG_PIECE_SECONDS, share * SHARE_OF_PIECE), workers * BROKER_SECONDS)
 
     # ---- asking ------------------------------------------------------------------------------------------------
 

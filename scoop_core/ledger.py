@@ -121,6 +121,7 @@ class Piece(msgspec.Struct):
     lo: int
     hi: int
     deaths: float
+    stint: float = 0.0  # how long it should last, in seconds
     cancelled: list[tuple[int, int]] = []  # spans; the worker has been told
     late: bool = False  # its only task ran longer than it may, and is cancelled; its owner has been told why
 

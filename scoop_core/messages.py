@@ -252,7 +252,7 @@ class Forget(Header, tag="forget"):
 
 
 class Assign(Header, tag="assign"):
-    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`."""
+    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`; to last about `stint` seconds."""
 
     seq: int
     owner: str
@@ -263,6 +263,7 @@ class Assign(Header, tag="assign"):
     base: int
     form: str
     parcel: Parcel
+    stint: float = 0.0
 
 
 class Ran(Header):

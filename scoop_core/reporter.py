@@ -10,6 +10,7 @@ from typing import Any
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.calls import call_of
+from scoop_core.config import FLUSH_SECONDS
 from scoop_core.fibers import Fibers
 from scoop_core.link import Link
 from scoop_core.mishaps import Call, Mishaps
@@ -60,17 +61,28 @@ class Reporter:
         """Send the outcomes of a piece that have not been sent."""
         if self._outputs:
             self._outputs.flush(rest=over)
-        if over and self._accounts.own_news:  # so that who has all results has all counts
-            self._accounts.tally(_now())
         # To the end under the lock: what the IO thread reports ahead must leave ahead of the rest, too.
         with piece.lock:
             lo = piece.lo + piece.sent
             values = piece.out[piece.sent :]
             count = len(values)
+            self._account(count, over)
             if count:
                 self._send_done(piece, lo, values, over)
+            elif over:
+                self._link.flush()
             if over and lo + count < piece.hi:  # it was interrupted
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
+
+    def _account(self, count: int, over: bool) -> None:
+        """So many more tasks are done. The tally leaves with their outcomes if it is due soon; or now, if it tells of
+        tasks that only this worker knows: who has all results has all counts then."""
+        accounts = self._accounts
+        accounts.done += count
+        accounts.news = accounts.news or count > 0
+        now = _now()
+        if over and (accounts.own_news or now - accounts.told > FLUSH_SECONDS / 2):
+            accounts.tally(now)
 
     def interrupted(self, piece: Piece | None = None) -> None:
         """The task that was running is cancelled, alone: of a piece, what stands behind it goes back."""
@@ -107,8 +119,6 @@ class Reporter:
             values, "values", lambda position, error: explain_result(name, values[position], error)
         )
         failures += [self.failure(piece, lo + position, error) for position, error in errors.items()]
-        accounts.done += count
-        accounts.news = True
         seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
         spans = accounts.strip.take(PAUSE) if over else ()
         with state.telling:

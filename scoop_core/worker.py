@@ -22,7 +22,7 @@ from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.calls import Interrupter, KeptMap, Lot
 from scoop_core.cancelling import Cancelling
-from scoop_core.config import FLUSH_SECONDS, Connection
+from scoop_core.config import FLUSH_SECONDS, PREFETCH, QUIET_SECONDS, Connection
 from scoop_core.current import current
 from scoop_core.fibers import Fibers
 from scoop_core.future import Future
@@ -285,7 +285,7 @@ class Worker(Peer):
         state, accounts = self.state, self.accounts
         now = _now()
         piece = accounts.running
-        if isinstance(piece, Piece) and len(piece.out) > piece.sent and now - piece.since > FLUSH_SECONDS:
+        if isinstance(piece, Piece) and now - piece.since > max(FLUSH_SECONDS, PREFETCH * piece.assign.stint):
             self._reporter.report(piece, over=False)
         if self._outputs:
             self._outputs.flush()
@@ -296,8 +296,9 @@ class Worker(Peer):
         if self._interrupter.missed:
             self._interrupter.missed = False
             self._reporter.interrupted()
-        if accounts.news or isinstance(piece, Piece) or state.pending:
-            if now - accounts.told >= FLUSH_SECONDS:
+        news = accounts.news or bool(state.pending)
+        if news or isinstance(piece, Piece):
+            if now - accounts.told >= (FLUSH_SECONDS if news else QUIET_SECONDS):
                 accounts.tally(now)
                 if state.pending and not state.told_rich:
                     self._sharing.tell_rich()

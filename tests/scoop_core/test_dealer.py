@@ -7,7 +7,14 @@ from collections import Counter
 import pytest
 
 from scoop_core import messages as m
-from scoop_core.config import BROKER_SECONDS, PIECE_SECONDS, PIECE_TASKS, PREFETCH
+from scoop_core.config import (
+    BROKER_SECONDS,
+    LONG_PIECE_SECONDS,
+    PIECE_SECONDS,
+    PIECE_TASKS,
+    PREFETCH,
+    SHARE_OF_PIECE,
+)
 from scoop_core.dealer import WORTH_SHARING
 from tests.scoop_core.stage import Stage, sent, spans
 
@@ -20,7 +27,7 @@ def test_the_first_piece_of_an_unknown_function_is_one_task() -> None:
 
 def test_pieces_grow_with_the_measured_time() -> None:
     stage = Stage(workers=1)
-    stage.submit(1000)
+    stage.submit(300)
     [second, third] = spans(stage.done("w0", 1, each=0.001))
     assert second == (1, 1 + round(PIECE_SECONDS / 0.001))
     assert third[1] - third[0] == second[1] - second[0]
@@ -29,8 +36,27 @@ def test_pieces_grow_with_the_measured_time() -> None:
 def test_pieces_are_longer_where_one_broker_has_many_workers() -> None:
     stage = Stage(workers=1000)
     stage.learn(each=0.001)
-    sizes = {hi - lo for lo, hi in spans(stage.submit(1_000_000))}
+    sizes = {hi - lo for lo, hi in spans(stage.submit(600_000))}
     assert sizes == {round(1000 * BROKER_SECONDS / 0.001)}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "seconds"), [(100_000, LONG_PIECE_SECONDS), (1600, 1.6 / 2 * SHARE_OF_PIECE), (500, PIECE_SECONDS)]
+)
+def test_pieces_are_longer_while_much_waits(tasks: int, seconds: float) -> None:
+    stage = Stage(workers=2)
+    stage.learn(each=0.001)
+    sends = stage.submit(tasks)
+    lo, hi = spans(sends, "w0")[0]
+    assert hi - lo == pytest.approx(seconds / 0.001, abs=1)
+    [first, *_] = sent(sends, m.Assign, "w0")
+    assert first.stint == pytest.approx(seconds), "so the worker knows when it takes longer than it should"
+
+
+def test_tasks_that_are_pieces_by_themselves_are_not_bundled_however_many_wait() -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=PIECE_SECONDS)
+    assert {hi - lo for lo, hi in spans(stage.submit(1000))} == {1}
 
 
 def test_pieces_shrink_when_tasks_prove_long() -> None:
@@ -88,7 +114,7 @@ def test_two_roots_get_fair_shares_of_time() -> None:
     stage.submit(10_000, "r0", function="long")
     stage.submit(10_000, "r1", function="short")
     time: Counter[str] = Counter()
-    for _ in range(200):
+    for _ in range(60):
         seq = min(piece.seq for piece in stage.state.ledger.workers["w0"].held.values())
         piece = stage.held["w0", seq]
         each = 0.004 if piece.owner == "r0" else 0.001

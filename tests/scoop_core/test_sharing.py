@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -40,6 +41,9 @@ class Wire:
         self.sent: list[m.Header] = []
         self.locked: list[tuple[bool, bool]] = []  # of the piece; of what is told of the whole worker
 
+    def flush(self) -> None:
+        """All is sent at once here."""
+
     def send(self, message: m.Header, frames: m.Frames = ()) -> None:
         self.sent.append(message)
         with ThreadPoolExecutor(1) as other:
@@ -74,14 +78,17 @@ def rooms(wire: Wire, piece: Piece) -> SimpleNamespace:
         raise Parked
 
     anything: Any = SimpleNamespace(
-        running=piece, context=None, parent=None, own_news=False, done=0, spent=lambda: (0.0, 0.0), ready=(),
+        running=piece, context=None, parent=None, news=False, own_news=False, told=math.inf, done=0, ready=(),
+        spent=lambda: (0.0, 0.0),
         strip=SimpleNamespace(take=lambda pause: ()), dirty=False, flush=lambda: None, current=None, park=park,
         pack_items=lambda values, form, explain: (form, m.Parcel(b""), [], {}), interrupt=lambda chosen: None,
+        tally=lambda now: wire.send(m.Tally((), "", 0.0, 0.0, anything.done)),
     )  # fmt: skip
     link: Any = wire
     state = wire.state
     sharing = Sharing(state, anything, anything, anything, link)
     return SimpleNamespace(
+        accounts=anything,
         sharing=sharing,
         cancelling=Cancelling(state, anything, anything, anything, anything, link, sharing.leaving),
         reporter=Reporter(state, anything, anything, anything, anything, link, None, anything),
@@ -123,6 +130,18 @@ def test_nobody_says_anything_else_of_what_there_is_to_do_until_that_has_left(
     rooms.reporter.report(piece, over=False)
     assert [type(message) for message in wire.sent] == [m.Rich, m.Shared, m.Done]
     assert all(of_worker for _, of_worker in wire.locked)
+
+
+@pytest.mark.parametrize(("told", "own_news"), [(-math.inf, False), (math.inf, True)])
+def test_a_tally_leaves_with_the_outcomes_that_it_counts(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, told: float, own_news: bool
+) -> None:
+    rooms.accounts.told, rooms.accounts.own_news = told, own_news
+    rooms.reporter.report(piece, over=False)
+    rooms.reporter.report(piece, over=True)
+    done, tally, dropped = wire.sent
+    assert (type(done), type(dropped)) == (m.Done, m.Dropped)
+    assert isinstance(tally, m.Tally) and tally.done == done.hi - done.lo, "it is for who has all results"
 
 
 def test_who_has_given_all_away_is_not_rich_any_more(rooms: SimpleNamespace, wire: Wire, piece: Piece) -> None:
