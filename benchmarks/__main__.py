@@ -8,16 +8,15 @@ The machine is never quite still, so look at ratios within one run rather than a
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psutil
 
 from benchmarks.peers import PEERS, Scoop
+from benchmarks.results import add, quantiles
 from benchmarks.tasks import increment, nothing, total, tree, zeros
 
 _now = time.perf_counter
@@ -104,12 +103,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("-n", type=int, default=2, help="workers (default: 2)")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default: 3)")
-    parser.add_argument("--json", metavar="FILE", help="write all that was measured, for `benchmarks.plots`")
+    parser.add_argument("--json", metavar="FILE", help="add what was measured to this file, for `benchmarks.plots`")
     options = parser.parse_args()
     round_trip = "submit(nothing).result()"
     found: dict[tuple[str, str], list[float]] = {}
     trips: dict[str, list[float]] = {}
-    names = []
+    names: list[str] = []
     for _ in range(options.repeat):
         for make in PEERS:
             began = _now()
@@ -133,9 +132,10 @@ def main() -> None:
         print(f"{title:31}{unit:9}" + "".join(f"{'-' if x != x else format(x, ',.0f'):>22}" for x in row))
     share, memory = idle(options.n)
     print(f"\nidle pool: {share:.1%} of a core, {memory:.0f} MiB in all its processes")
-    if options.json:
-        rows = [{"what": what, "pool": name, "unit": units[what], "values": v} for (what, name), v in found.items()]
-        Path(options.json).write_text(json.dumps({"n": options.n, "rows": rows, "round_trips": trips}))
+    rows = [{"what": what, "pool": name, "unit": units[what], "values": v} for (what, name), v in found.items()]
+    idling = {"share": share, "MiB": memory}
+    distributions = {name: quantiles(times) for name, times in trips.items()}
+    add(options.json, workers=options.n, rows=rows, idle=idling, round_trips=distributions)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """What the engine does for 1,000 tasks, in counts that are the same on every machine and in every mood of it:
-messages, their bytes, and calls of Python functions.
+messages, their bytes, calls of Python functions, and blocks of memory that are taken meanwhile.
 
     python -m benchmarks.counts [--json]
 """
@@ -7,6 +7,7 @@ messages, their bytes, and calls of Python functions.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -69,7 +70,7 @@ class Engine:
         return False
 
 
-def owner(work: Callable[[Owner, Any, m.Spec], int]) -> Counts:
+def owner(work: Callable[[Owner, Any, m.Spec], list[Future]]) -> Counts:
     """What a root does to hand out tasks."""
     posted: list[m.Header] = []
     packer = Packer(Shelf("/nowhere", "r"))
@@ -77,23 +78,33 @@ def owner(work: Callable[[Owner, Any, m.Spec], int]) -> Counts:
     packed = packer.pack_function(task)
     spec = own.spec(packed, "r", 1, top("r", 1).child("task"), Options())
     with Counter() as counter:
-        tasks = work(own, packed, spec)
+        tasks = len(work(own, packed, spec))
     size = sum(len(m.encode(header)) for header in posted)
-    return {
+    counts = {
         "messages": len(posted) / tasks * 1e3,
         "bytes": size / tasks * 1e3,
         "calls": counter.calls / tasks * 1e3,
     }
+    before = blocks()
+    pending = work(own, packed, spec)
+    counts["blocks"] = (blocks() - before) / len(pending) * 1e3
+    return counts
 
 
-def submits(own: Owner, packed: Any, spec: m.Spec) -> int:
-    engine = Engine()
-    for i in range(10_000):
-        future = Future()
+def blocks() -> int:
+    """How many blocks of memory Python objects have."""
+    gc.collect()
+    return sys.getallocatedblocks()
+
+
+def submits(own: Owner, packed: Any, spec: m.Spec) -> list[Future]:
+    engine: Any = Engine()
+    pending = [Future() for _ in range(10_000)]
+    for i, future in enumerate(pending):
         future._engine = engine
         own.call(future, packed, spec, own.packer.freeze(((i,), {})))
     own.flush()
-    return 10_000
+    return pending
 
 
 WORK: dict[str, Callable[[], Counts]] = {
@@ -115,9 +126,10 @@ def main() -> None:
     if options.json:
         print(json.dumps(found, indent=1))
         return
-    print(f"{'for 1,000 tasks':50}{'messages':>12}{'bytes':>12}{'calls':>12}")
+    columns = ("messages", "bytes", "calls", "blocks")
+    print(f"{'for 1,000 tasks':50}" + "".join(f"{what:>12}" for what in columns))
     for name, counts in found.items():
-        print(f"{name:50}" + "".join(f"{counts[what]:>12,.1f}" for what in ("messages", "bytes", "calls")))
+        print(f"{name:50}" + "".join(f"{counts[what]:>12,.1f}" if what in counts else "" for what in columns))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Draw what `python -m benchmarks --json FILE` measured, and what `benchmarks.model` says of larger pools.
+"""Draw what `python -m benchmarks`, `benchmarks.scaling` and `benchmarks.memory` measured with `--json FILE`, and what
+`benchmarks.model` says of larger pools.
 
 python -m benchmarks.plots FILE FOLDER
 """
@@ -26,8 +27,8 @@ def latency(measured: dict[str, Any], path: Path) -> None:
     """The distribution of round trips."""
     figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
     for name, seconds in measured["round_trips"].items():
-        times = sorted(second * 1e6 for second in seconds)
-        shares = [(index + 1) / len(times) for index in range(len(times))]
+        times = [second * 1e6 for second in seconds]
+        shares = [(index + 0.5) / len(times) for index in range(len(times))]
         axes.plot(times, shares, label=name, color=COLOURS[name], linewidth=2)
     axes.set(xscale="log", xlabel="submit(nothing).result(), µs", ylabel="share of round trips", xlim=(30, 10_000))
     axes.grid(alpha=0.3)
@@ -58,6 +59,36 @@ def peers(measured: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def scaling(measured: dict[str, Any], path: Path) -> None:
+    """What a task costs beside itself, by the number of workers."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    for seconds, mark in ((0.0001, "o"), (0.001, "s"), (0.01, "^")):
+        rows = [row for row in measured["scaling"] if row["task"] == seconds]
+        shares = [100 * row["cost"] / seconds for row in rows]
+        label = f"tasks of {seconds * 1e3:g} ms"
+        axes.plot([row["workers"] for row in rows], shares, marker=mark, label=label)
+    axes.set(xscale="log", xlabel="workers", ylabel="CPU time beside the tasks, % of theirs", ylim=(0, None))
+    axes.set_xticks(workers := sorted({row["workers"] for row in measured["scaling"]}), map(str, workers))
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def memory(measured: dict[str, Any], path: Path) -> None:
+    """What pools take, idle (dashed) and while all workers use one array."""
+    figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    for name, colour in COLOURS.items():
+        rows = [row for row in measured["memory"] if row["pool"] == name]
+        workers = [row["workers"] for row in rows]
+        axes.plot(workers, [row["used"] for row in rows], color=colour, marker="o", label=f"{name}, in use")
+        axes.plot(workers, [row["idle"] for row in rows], color=colour, linestyle="--", label=f"{name}, idle")
+    axes.set(xlabel="workers", ylabel="MB of all processes of a pool", yscale="log")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
 def model(path: Path) -> None:
     """How well one broker feeds many workers."""
     figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
@@ -81,6 +112,8 @@ def main() -> None:
     folder = Path(options.folder)
     latency(measured, folder / "latency.png")
     peers(measured, folder / "peers.png")
+    scaling(measured, folder / "scaling.png")
+    memory(measured, folder / "memory.png")
     model(folder / "model.png")
 
 

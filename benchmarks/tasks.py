@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from scoop import futures
@@ -24,6 +25,13 @@ def zeros(count: int) -> Any:
 
 def total(array: Any) -> float:
     return float(array.sum())
+
+
+def hold(array: Any, seconds: float) -> int:
+    """Use all of an array, and keep it for a while."""
+    array.sum()
+    time.sleep(seconds)
+    return len(array)
 
 
 def tree(depth: int) -> int:

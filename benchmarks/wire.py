@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     repeat = parser.parse_args().repeat
     print(f"{COUNT} x {SIZE // 10**6} MB")
-    wires = {
+    wires: dict[str, Callable[[], float]] = {
         "Unix socket": through_socket,
         "ZeroMQ on TCP": lambda: through_zeromq(False),
         "ZeroMQ on TCP with CURVE": lambda: through_zeromq(True),
