@@ -1,4 +1,4 @@
-"""Draw what `python -m benchmarks`, `benchmarks.scaling` and `benchmarks.memory` measured with `--json FILE`, and what
+"""Draw what `benchmarks`, `benchmarks.scaling` and `benchmarks.memory` measured with `--json FILE`, and what
 `benchmarks.model` says of larger pools.
 
 python -m benchmarks.plots FILE FOLDER
