@@ -54,9 +54,13 @@ def hold(folder: Path, value: Any = None) -> Any:
 
 
 def sleep(folder: Path) -> None:
-    """Say that it runs, and sleep for longer than any test lasts."""
+    """Say that it runs, and sleep for longer than any test lasts.
+
+    Not at once: a signal that comes between Python's last look for one and the system call does not end that.
+    """
     (folder / f"begun-{os.getpid()}").touch()
-    time.sleep(3600)
+    for _ in range(3600):
+        time.sleep(1)
 
 
 def spin(folder: Path) -> None:
