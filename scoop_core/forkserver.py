@@ -159,7 +159,8 @@ class ForkServer:
         worker.size = max(1, launch.size)
         worker.recorded = bool(launch.reports.timeline)
         if not launch.forward and isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)
+            # Whole lines, also where Python is told not to buffer: others write to the same stream.
+            sys.stdout.reconfigure(line_buffering=True, write_through=False)
         if program is not None:
             # There is no engine yet: what a script without a guard does at its top level runs here, serially.
             worker.import_program(program)

@@ -23,7 +23,9 @@ from tests.waiting import eventually
 
 
 def run_scoop(*arguments: str | Path | int, **options: Any) -> subprocess.CompletedProcess[str]:
-    return run("-m", "scoop", *map(str, arguments), **options)
+    # Where this is set, a line of the program leaves in two pieces, and a worker may write in between.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return run("-m", "scoop", *map(str, arguments), **({"env": environment} | options))
 
 
 # ---- programs ---------------------------------------------------------------------------------------------------
@@ -83,9 +85,7 @@ def test_a_program_in_a_package(n: int) -> None:
 
 
 def test_a_program_without_a_guard() -> None:
-    # Where this is set, a line leaves in two pieces, and another process may write in between.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = run_scoop("-n", 2, PROGRAMS / "unguarded.py", env=environment)
+    done = run_scoop("-n", 2, PROGRAMS / "unguarded.py")
     assert set(done.stdout.split()) == {"328350"}
     assert (done.returncode, done.stderr) == (0, "")
 

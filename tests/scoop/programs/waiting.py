@@ -26,4 +26,5 @@ if __name__ == "__main__":
     elif sys.argv[1] == "wait":
         futures.wait(pending)
     else:
-        time.sleep(3600)
+        for _ in range(3600):
+            time.sleep(1)
