@@ -8,6 +8,7 @@ Counted are all processes of a pool but the program itself; what several of them
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,12 +72,13 @@ def use(pool: Any, n: int, array: Any) -> None:
 
 def measure(make: Callable[[int], Any], n: int) -> tuple[str, float, float]:
     """The name of a pool of n workers, and its memory in MB: idle, and with the array in use."""
-    array = zeros(MEGABYTES * 10**6 // 8) + 1.0  # so that it has memory of its own
+    gc.collect()  # what pools before have left would be forked with the program
     pool = make(n)
     try:
         for future in [pool.submit(nothing) for _ in range(4 * n)]:
             pool.result(future)
         idle = taken()
+        array = zeros(MEGABYTES * 10**6 // 8) + 1.0  # now, as what is there before is forked with the program
         with peak() as seen:
             use(pool, n, array)
         return pool.name, idle, seen[0]

@@ -83,9 +83,9 @@ def memory(measured: dict[str, Any], path: Path) -> None:
         workers = [row["workers"] for row in rows]
         axes.plot(workers, [row["used"] for row in rows], color=colour, marker="o", label=f"{name}, in use")
         axes.plot(workers, [row["idle"] for row in rows], color=colour, linestyle="--", label=f"{name}, idle")
-    axes.set(xlabel="workers", ylabel="MB of all processes of a pool", yscale="log")
+    axes.set(xlabel="workers", ylabel="MB of all processes of a pool", ylim=(0, None))
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(frameon=False, fontsize=8, loc="outside upper center", ncols=3)
     figure.savefig(path, dpi=110)
 
 

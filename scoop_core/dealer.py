@@ -127,12 +127,12 @@ class Dealer:
         claims = self._ledger.claims
         while claims:
             root = min(claims.values(), key=used)
-            if job := self._first(root):
+            if job := self._next_of(root):
                 return job
             del claims[root.name]
         return None
 
-    def _first(self, root: Root) -> Job | None:
+    def _next_of(self, root: Root) -> Job | None:
         """The job of a root that is to be served next; None if none of its jobs has something that waits."""
         while root.ready:
             priority = max(root.ready)

@@ -285,7 +285,7 @@ class Worker(Peer):
         state, accounts = self.state, self.accounts
         now = _now()
         piece = accounts.running
-        if isinstance(piece, Piece) and now - piece.since > max(FLUSH_SECONDS, PREFETCH * piece.assign.stint):
+        if isinstance(piece, Piece) and len(piece.out) > piece.sent and now - piece.since > self._patience(piece):
             self._reporter.report(piece, over=False)
         if self._outputs:
             self._outputs.flush()
@@ -307,6 +307,11 @@ class Worker(Peer):
             wait = left if wait is None else min(wait, left)
         self._sharing.ticking = wait is not None
         return wait
+
+    @staticmethod
+    def _patience(piece: Piece) -> float:
+        """For how long the outcomes of a piece wait for its end, in seconds."""
+        return max(FLUSH_SECONDS, PREFETCH * piece.assign.stint)
 
     def _watch_limits(self, now: float) -> float | None:
         """Tell of tasks that run for longer than they may; in how many seconds to look again."""
