@@ -69,7 +69,7 @@ class Reporter:
             self._account(count, over)
             if count:
                 self._send_done(piece, lo, values, over)
-            elif over:
+            elif over:  # there may be a tally
                 self._link.flush()
             if over and lo + count < piece.hi:  # it was interrupted
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
