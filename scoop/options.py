@@ -126,8 +126,8 @@ def options(
     """The functions of `futures` for tasks with these options: ``futures.options(timeout=5).map(f, xs)``.
 
     Args:
-        timeout: seconds that each task may run, from its begin. It is interrupted then, and raises `TaskTimeout`; if
-            it does not heed, its worker is replaced after another second.
+        timeout: seconds that each task may run, from the call of its function. It is interrupted then, and
+            raises `TaskTimeout`; if it does not heed, its worker is replaced after another second.
         retries: how often a task is run again after it raised, or after its worker died; by default not at all after
             the former, and twice after the latter.
         errors: which exceptions make it run again; any by default, if `retries` is given.

@@ -42,7 +42,7 @@ class Accounts:
         self.news = False  # there is something to tell
         self.own_news = False  # of tasks that only this worker knows
         self.told = 0.0  # when the broker was told
-        self._telling = threading.Lock()
+        self.telling = threading.Lock()  # held until the tally is under way
         self.strip = Strip(_now)  # of what has run
         self._started = _now()
         self._cpu = time.process_time()
@@ -107,9 +107,13 @@ class Accounts:
         idled = self._idled + (0.0 if since is None else now - since)
         return now - self._started - idled, time.process_time() - self._cpu
 
+    def note(self) -> None:
+        """A count of the worker's own tasks has changed."""
+        self.news = self.own_news = True
+
     def tally(self, now: float) -> None:
         """Tell the broker what happened here since the last time, with the next flush."""
-        with self._telling:
+        with self.telling:
             self.told = now
             self.news = self.own_news = False
             tallies = [t for g in list(self._groups.values()) if (t := g.tally()) is not None]

@@ -53,19 +53,17 @@ class Cancelling:
 
     def drop(self, message: m.Drop) -> None:
         """Some tasks of a piece are cancelled: let go of all that has not begun, and interrupt what runs."""
-        piece = self._state.begun.get(message.seq)
+        piece = self._state.find(message.seq)
         if piece is None:
-            piece = next((p for p in list(self._state.pieces) if p.assign.seq == message.seq), None)
-            if piece is None:
-                return
-            try:
-                self._state.pieces.remove(piece)
-            except ValueError:  # the main thread has just begun it
-                pass
-            else:
-                self._link.send(m.Dropped(message.seq, piece.lo, piece.hi))
-                self._state.rested = False  # if there is nothing else, the broker must hear of it
-                return
+            return
+        try:
+            self._state.pieces.remove(piece)
+        except ValueError:  # it has begun, or does right now
+            pass
+        else:
+            self._link.send(m.Dropped(message.seq, piece.lo, piece.hi))
+            self._state.rested = False  # if there is nothing else, the broker must hear of it
+            return
         with piece.lock:
             if part := piece.cut(half=False):
                 self._link.send(m.Dropped(message.seq, part[0], part[1]))
@@ -88,7 +86,6 @@ class Cancelling:
             if self._state.claim(task):
                 self._forgo(task)
         self._interrupter.interrupt(runs)
-        self._accounts.news = True
 
     def refuse(self, task: Any) -> bool:
         """Cancel a claimed task of the worker's own if its run was cancelled before; tell whether it was."""
@@ -128,7 +125,6 @@ class Cancelling:
         self._interrupter.interrupt(
             lambda fiber: fiber is not here and type(fiber.piece) is Lot and fiber.piece.job is job
         )
-        self._accounts.news = True
 
     def forgo(self, tasks: Iterable[Any]) -> None:
         """Cancel those of these tasks that this worker has kept and not begun."""
@@ -147,8 +143,8 @@ class Cancelling:
         else:
             task._drop()
 
-    @staticmethod
-    def _write_off(task: Any) -> None:
+    def _write_off(self, task: Any) -> None:
         count = task.hi - task.lo if type(task) is Lot else 1
         task._group.queued -= count
         task._group.cancelled += count
+        self._accounts.note()

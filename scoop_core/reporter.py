@@ -75,14 +75,17 @@ class Reporter:
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
     def _account(self, count: int, over: bool) -> None:
-        """So many more tasks are done. The tally leaves with their outcomes if it is due soon; or now, if it tells of
+        """So many more tasks are done. The tally leaves before their outcomes if it is due soon, or if it tells of
         tasks that only this worker knows: who has all results has all counts then."""
         accounts = self._accounts
         accounts.done += count
         accounts.news = accounts.news or count > 0
         now = _now()
-        if over and (accounts.own_news or now - accounts.told > FLUSH_SECONDS / 2):
+        if accounts.own_news or (over and now - accounts.told > FLUSH_SECONDS / 2):
             accounts.tally(now)
+        elif accounts.telling.locked():  # by the other thread
+            with accounts.telling:
+                pass
 
     def interrupted(self, piece: Piece | None = None) -> None:
         """The task that was running is cancelled, alone: of a piece, what stands behind it goes back."""

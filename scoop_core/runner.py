@@ -114,7 +114,7 @@ class Runner:
             fiber.depth += 1
         group.queued -= 1
         group.running += 1
-        accounts.news = accounts.own_news = True
+        accounts.news = True
         began = _now()
         try:
             result = run_one(called, args, kwargs)
@@ -140,6 +140,7 @@ class Runner:
                 fiber.depth -= 1
                 accounts.context, accounts.parent = outer, parent
             accounts.done += 1
+            accounts.news = accounts.own_news = True
 
     def _note_time(self, group: GroupCount, outer: GroupCount | None, spent: float, future: Future | None) -> None:
         """A call took longer than others, or long. `future` is its own; None for a thread of the user's own."""
@@ -164,7 +165,7 @@ class Runner:
             fiber.depth += 1
         group.queued -= count
         group.running += 1
-        accounts.news = accounts.own_news = True
+        accounts.news = True
         out = lot.out
         failures: dict[int, BaseException] = {}
         began = _now()
@@ -210,6 +211,7 @@ class Runner:
                 group.longest = max(group.longest, spent / len(out))
             if spent > SHORT and fiber is not None:
                 strip.tell_long(group, outer, spent, len(out), len(failures))
+            accounts.note()
             lot.job.lots.pop(lot.lo, None)
             if fiber is not None:
                 fiber.depth -= 1
@@ -235,7 +237,7 @@ class Runner:
         fiber = current()  # as `Fibers.current`, which is a property and so takes longer
         assert fiber is not None
         fiber.piece = piece
-        self._state.begun[assign.seq] = piece
+        self._state.begin(piece)
         if self._board is not None:
             struct.pack_into("<Q", self._board, 0, assign.seq)
         accounts.context = group = accounts.of_spec(spec)
@@ -250,6 +252,10 @@ class Runner:
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
             piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
             piece.begin(piece.arguments)
+            if (
+                spec.limit
+            ):  # only now: the first task of a function imports its module, and could not be interrupted there
+                piece.due = _now() + spec.limit
         except BaseException as error:
             piece.begin([None] * (piece.hi - piece.lo))
             broken = NotPicklable(f"{spec.name!r} can't be run here, it does not unpickle: {first_line(error)}")

@@ -119,6 +119,7 @@ class Sharing:
         spec = self._owner.spec(packed, group.root, group.run, group.place, options)
         future._call = None
         group.queued -= 1
+        self._accounts.note()
         self._owner.call(future, packed, spec, frozen)
 
     def hand_over_map(self, job: KeptMap, items: Sequence[Any], form: str) -> None:
@@ -144,6 +145,7 @@ class Sharing:
             return 0
         job.lots.pop(lo, None)
         group.queued -= len(arguments)
+        self._accounts.note()
         self._owner.extend_map(job, lo, arguments, lot.form)
         return len(arguments)
 

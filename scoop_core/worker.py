@@ -297,7 +297,9 @@ class Worker(Peer):
             self._interrupter.missed = False
             self._reporter.interrupted()
         news = accounts.news or bool(state.pending)
-        if news or isinstance(piece, Piece):
+        # Between two tasks: when the next begins, there will be something to tell, and nobody who wakes this thread.
+        between = not state.rested and accounts.context is None
+        if news or between or isinstance(piece, Piece):
             if now - accounts.told >= (FLUSH_SECONDS if news else QUIET_SECONDS):
                 accounts.tally(now)
                 if state.pending and not state.told_rich:
@@ -317,10 +319,10 @@ class Worker(Peer):
         """Tell of tasks that run for longer than they may; in how many seconds to look again."""
         wait: float | None = None
         for piece in list(self.state.begun.values()):
-            if (limit := piece.assign.spec.limit) and not piece.overdue:
-                left = piece.since + limit - now
+            if due := piece.due:
+                left = due - now
                 if left <= 0:
-                    piece.overdue = True
+                    piece.due = 0.0
                     self.link.send(m.Overdue(piece.assign.seq))
                 else:
                     wait = left if wait is None else min(wait, left)

@@ -126,7 +126,7 @@ class Piece(Stretch):
         self.failures: list[m.Failure] = []
         self.since = 0.0  # when the first of `out` began
         self.sent = 0  # of `out`
-        self.overdue = False  # it runs for longer than it may, and the broker knows
+        self.due = 0.0  # when its task will have run for as long as it may; 0 if it may for ever, or the broker knows
         self.function: Any = None
         self.arguments: Sequence[Any] = ()
 
@@ -138,6 +138,7 @@ class WorkerState:
         self.pieces: deque[Piece] = deque()  # from the broker, not begun, in the order they came
         self.pending: dict[Any, Any] = {}  # the worker's own tasks, the oldest first, and what has submitted each
         self.begun: dict[int, Piece] = {}  # from the broker, by seq
+        self.beginning: Piece | None = None  # on its way from `pieces` to `begun`
         self.seq = 0  # of the last piece that came; whoever looks whether there is something to run looks here before
         # What the broker knows of it, and wants:
         #: Held from a look at what follows until that is sent: then what the broker hears last is true.
@@ -159,10 +160,25 @@ class WorkerState:
                 pass
         if self.pieces:
             try:
-                return self.pieces.popleft()
+                self.beginning = self.pieces[0]  # first, or `find` could miss it between the two
+                self.beginning = piece = self.pieces.popleft()
+                return piece
             except IndexError:
-                pass
+                self.beginning = None
         return None
+
+    def begin(self, piece: Piece) -> None:
+        """The piece that was taken runs now."""
+        self.begun[piece.assign.seq] = piece
+        self.beginning = None
+
+    def find(self, seq: int) -> Piece | None:
+        """The piece that was assigned with this number, if it is not over; any thread may ask."""
+        # In the order in which they pass through: what has left one place meanwhile is in the next.
+        for piece in (*self.pieces, self.beginning):
+            if piece is not None and piece.assign.seq == seq:
+                return piece
+        return self.begun.get(seq)
 
     @property
     def empty(self) -> bool:

@@ -87,6 +87,31 @@ def test_in_a_map_each_task_has_its_own_time(pool: scoop.Pool) -> None:
     assert [failure["error"] for failure in group["failures"]] == [f"TaskTimeout: over {LIMIT} s"]
 
 
+class Slow:
+    """A function that takes its time to unpickle, as the first of a library does, which is imported then."""
+
+    def __reduce__(self) -> tuple[Callable[[], Callable[[], str]], tuple[()]]:
+        return load_slowly, ()
+
+    def __call__(self) -> str:
+        raise AssertionError
+
+
+def load_slowly() -> Callable[[], str]:
+    time.sleep(3 * LIMIT)
+    return quick
+
+
+def quick() -> str:
+    return "in time"
+
+
+def test_the_time_of_a_task_begins_when_it_is_loaded(pool: scoop.Pool) -> None:
+    pids = {row["pid"] for row in pool.workers}
+    assert futures.options(timeout=LIMIT).submit(Slow()).result() == "in time"
+    assert {row["pid"] for row in pool.workers} == pids
+
+
 def test_the_time_of_a_task_begins_with_the_task(pool: scoop.Pool) -> None:
     """Not when it was submitted: these wait for each other."""
     assert list(futures.options(timeout=1.0).map(nap, [0.3] * 8)) == [0.3] * 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -79,6 +80,7 @@ def rooms(wire: Wire, piece: Piece) -> SimpleNamespace:
 
     anything: Any = SimpleNamespace(
         running=piece, context=None, parent=None, news=False, own_news=False, told=math.inf, done=0, ready=(),
+        telling=threading.Lock(), note=lambda: None,
         spent=lambda: (0.0, 0.0),
         strip=SimpleNamespace(take=lambda pause: ()), dirty=False, flush=lambda: None, current=None, park=park,
         pack_items=lambda values, form, explain: (form, m.Parcel(b""), [], {}), interrupt=lambda chosen: None,
@@ -137,11 +139,51 @@ def test_a_tally_leaves_with_the_outcomes_that_it_counts(
     rooms: SimpleNamespace, wire: Wire, piece: Piece, told: float, own_news: bool
 ) -> None:
     rooms.accounts.told, rooms.accounts.own_news = told, own_news
-    rooms.reporter.report(piece, over=False)
     rooms.reporter.report(piece, over=True)
-    done, tally, dropped = wire.sent
+    tally, done, dropped = wire.sent
     assert (type(done), type(dropped)) == (m.Done, m.Dropped)
     assert isinstance(tally, m.Tally) and tally.done == done.hi - done.lo, "it is for who has all results"
+
+
+@pytest.mark.parametrize("own_news", [False, True])
+def test_who_has_a_result_knows_the_counts_of_what_came_of_it(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, own_news: bool
+) -> None:
+    """Also where the IO thread reports what is over while the piece goes on."""
+    rooms.accounts.own_news = own_news
+    rooms.reporter.report(piece, over=False)
+    assert [type(message) for message in wire.sent] == [m.Tally] * own_news + [m.Done]
+
+
+def test_a_tally_that_another_thread_has_taken_leaves_before_the_outcomes(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece
+) -> None:
+    taken, waits = threading.Event(), threading.Event()
+
+    class Telling:
+        """The lock, held by a thread that tallies until somebody waits for it."""
+
+        def locked(self) -> bool:
+            return not wire.sent
+
+        def __enter__(self) -> None:
+            waits.set()
+            assert taken.wait(10.0)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    def tally() -> None:
+        assert waits.wait(10.0)
+        rooms.accounts.tally(0.0)
+        taken.set()
+
+    rooms.accounts.telling = Telling()
+    with ThreadPoolExecutor(1) as other:
+        told = other.submit(tally)
+        rooms.reporter.report(piece, over=True)
+        told.result(10.0)
+    assert [type(message) for message in wire.sent] == [m.Tally, m.Done, m.Dropped]
 
 
 def test_who_has_given_all_away_is_not_rich_any_more(rooms: SimpleNamespace, wire: Wire, piece: Piece) -> None:

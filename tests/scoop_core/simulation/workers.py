@@ -439,7 +439,8 @@ class Worker(Peer):
             yield DEAF
         assert assign.spec.function in self.functions, "a piece came without its function"
         fiber.piece = piece
-        self.state.begun[assign.seq] = piece
+        self.state.begin(piece)
+        piece.due = assign.spec.limit
         self.begun = assign.seq
         spec = assign.spec
         place = Place(spec.group, spec.parent, spec.path)
@@ -604,16 +605,15 @@ class Worker(Peer):
     def look_at_limits(self) -> None:
         """What runs with a limit has run for too long."""
         for piece in self.state.begun.values():
-            if piece.assign.spec.limit and not piece.overdue:
-                piece.overdue = True
+            if piece.due:
+                piece.due = 0.0
                 self.send(m.Overdue(piece.assign.seq))
 
     def drop(self, message: m.Drop) -> None:
-        piece = self.state.begun.get(message.seq)
+        piece = self.state.find(message.seq)
         if piece is None:
-            piece = next((p for p in self.state.pieces if p.assign.seq == message.seq), None)
-            if piece is None:
-                return
+            return
+        if piece in self.state.pieces:
             self.state.pieces.remove(piece)
             self.send_late(m.Dropped(message.seq, piece.lo, piece.hi))
             self.rested = False
