@@ -360,23 +360,31 @@ class Future(StandardFuture[Any]):
         self._end(CANCELLED_AND_NOTIFIED)
 
     def _end(self, state: str) -> None:
-        if self._state in _OVER:
-            return
-        self._call = None
-        # First the state, then the look for a lock: whoever makes the lock afterwards sees the state.
-        self._state = state
+        # Who holds the lock looks at the state more than once, and it must not change meanwhile. Where there is no
+        # lock yet, none is made either between this look and the change: the interpreter lets another thread run only
+        # at calls, at the beginning of functions and at jumps back.
         if self._shared:
-            self._announce()
+            if not self._announce(state):
+                return
+        elif self._state in _OVER:
+            return
+        else:
+            self._state = state
+        self._call = None
         parked = self._parked
         if parked is not None:
             self._parked = None
             for wake in parked:
                 wake()
 
-    def _announce(self) -> None:
+    def _announce(self, state: str) -> bool:
+        """It is over; tell those who may wait at the lock. False if it was over before."""
         with self._condition:
+            if self._state in _OVER:
+                return False
+            self._state = state
             for waiter in self._waiters:
-                if self._state == CANCELLED_AND_NOTIFIED:
+                if state == CANCELLED_AND_NOTIFIED:
                     waiter.add_cancelled(self)
                 elif self._exception is not None or (self._batch is not None and self._batch.failed(self._index)):
                     waiter.add_exception(self)
@@ -384,6 +392,7 @@ class Future(StandardFuture[Any]):
                     waiter.add_result(self)
             self._condition.notify_all()
         self._invoke_callbacks()  # type: ignore[attr-defined]
+        return True
 
 
 def _over(state: str, result: Any, error: BaseException | None, cause: BaseException | None) -> Future:

@@ -260,6 +260,24 @@ def test_a_future_that_ends_while_others_begin_to_wait_wakes_them(engine: Engine
     assert sorted(map(id, called)) == sorted(map(id, futures)), "each callback once"
 
 
+def test_while_somebody_looks_it_does_not_end(future: Future) -> None:
+    """`concurrent.futures.wait` asks twice, with the lock, what is over; it waits for ever if the answers differ."""
+    other = threading.Thread(target=future._settle, args=(1,))
+    with future._condition:
+        other.start()
+        other.join(0.2)
+        assert other.is_alive() and not future.done()
+    other.join(10)
+    assert future.result() == 1
+
+
+def test_it_ends_once(future: Future) -> None:
+    future._condition  # noqa: B018  there is a lock now
+    future._drop()
+    future._settle(1)
+    assert future.cancelled()
+
+
 def test_who_asks_to_be_woken_is_woken_even_if_it_is_over(future: Future) -> None:
     woken: list[int] = []
     future._when_over(lambda: woken.append(1))
