@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -117,10 +117,20 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         over.set()
         signal.pthread_kill(main, signal.SIGINT)
 
+    def hear(signum: int, frame: FrameType | None) -> None:
+        if over.is_set():
+            signal.default_int_handler(signum, frame)
+
+    # What a script of the shell has in the background ignores SIGINT, and with it this limit would be.
+    handler = signal.getsignal(signal.SIGINT)
+    deaf = not callable(handler)
+    if deaf:
+        signal.signal(signal.SIGINT, hear)
+
     timer = threading.Timer(seconds, strike)
     timer.daemon = True
-    timer.start()
     try:
+        timer.start()
         yield
     except KeyboardInterrupt as interrupt:
         if over.is_set():
@@ -129,3 +139,5 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+        if deaf:
+            signal.signal(signal.SIGINT, handler)

@@ -61,6 +61,7 @@ echo {running} > $1.state
 export TMPDIR={temporary}
 setsid sh $1.script > "$(sed -n 's/^{log}//p' $1.script)" 2>&1 < /dev/null &
 echo $! > $1.pid
+if [ $(cat $1.state) = {cancelled} ]; then kill $(cat $1.pid); fi  # it was meanwhile
 """
 STATUS = """\
 for file in *.state; do
@@ -71,8 +72,8 @@ done
 """
 CANCEL = """\
 for job; do
-    if [ -e $job.pid ]; then kill $(cat $job.pid); fi
     echo {cancelled} > $job.state
+    if [ -e $job.pid ]; then kill $(cat $job.pid); fi
 done 2> /dev/null
 true
 """
@@ -117,6 +118,11 @@ class FakeBatch:
         """Those of all jobs, as of now."""
         subprocess.run([self.bin / self._dialect.status], stdout=subprocess.DEVNULL, check=True)
         return [path.read_text().strip() for path in sorted(self._jobs.glob("*.state"))]
+
+    def running(self) -> list[int]:
+        """The first processes of jobs, as far as they are there."""
+        pids = [int(path.read_text()) for path in self._jobs.glob("*.pid")]
+        return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
     def script(self, job: str) -> str:
         """What was submitted."""

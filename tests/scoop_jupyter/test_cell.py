@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import signal
+import time
 from collections.abc import Callable
 
 import pytest
 
+from scoop_jupyter.cell import CellTimeout, time_limit
 from tests.scoop_jupyter.kernel import WIDGET, Kernel
 
 #: The number of a cell, and of a line as the notebook shows it: `%%scoop` is the first.
@@ -91,6 +94,18 @@ def test_timeout(kernel: Kernel) -> None:
     # A cell that is quicker is left alone, and so is the one after it.
     assert kernel.run("%%scoop --timeout 0.2 --quiet\n42").check().result == "42"
     assert kernel.run("time.sleep(0.4)\n43").check().result == "43"
+
+
+def test_a_timeout_where_interrupts_are_ignored() -> None:
+    """As in all that a script of the shell has in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(CellTimeout), time_limit(0.05):
+            while True:
+                time.sleep(0.01)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_timeout_of_its_own_cancels_nothing_else(kernel: Kernel) -> None:

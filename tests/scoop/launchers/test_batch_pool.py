@@ -42,7 +42,7 @@ def pool(queue: FakeBatch, tmp_path: Path) -> Iterator[Pool]:
         assert isinstance(pool, Pool)
         yield pool
     assert not any((tmp_path / "shared").iterdir())
-    eventually(lambda: set(queue.states()) == {"F"}, SECONDS)
+    eventually(lambda: set(queue.states()) == {"F"} and not queue.running(), SECONDS)
 
 
 def rows(pool: Pool) -> list[tuple[str, str, str]]:
