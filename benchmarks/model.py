@@ -64,7 +64,8 @@ class Model:
     def __init__(self, workers: int, tasks: int, seconds: float, service: float | None = None) -> None:
         self.seconds = seconds
         self.tasks = tasks
-        self.state = BrokerState("model")
+        self._sends: list[tuple[str, m.Header]] = []  # that the broker has decided on
+        self.state = BrokerState("model", lambda to, header, frames: self._sends.append((to, header)))
         self.workers: dict[str, Worker] = {}
         self.messages = 0  # that the broker received or sent
         self.bytes = 0  # of their headers
@@ -124,17 +125,18 @@ class Model:
 
     def _arrive(self, peer: str, message: m.Header) -> None:
         began = time.perf_counter()
-        sends = self.state.handle(peer, message, [], max(self._now, self._free))
+        self.state.handle(peer, message, [], max(self._now, self._free))
         spent = time.perf_counter() - began
         self.decisions += spent
+        sends, self._sends = self._sends, []
         self.messages += 1 + len(sends)
         cost = (spent if self._service is None else self._service) + CARRIAGE * (1 + len(sends))
         self._free = max(self._now, self._free) + cost
         self._served += cost
         if self._service is not None:  # only where every number is to be the same again
-            self.bytes += len(m.encode(message)) + sum(len(m.encode(send.header)) for send in sends)
-        for send in sends:
-            self._at(self._free + LATENCY, self._receive, send.to, send.header)
+            self.bytes += len(m.encode(message)) + sum(len(m.encode(header)) for _, header in sends)
+        for to, header in sends:
+            self._at(self._free + LATENCY, self._receive, to, header)
 
     # ---- those whom it tells -----------------------------------------------------------------------------------
 

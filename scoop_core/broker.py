@@ -55,9 +55,9 @@ class Broker:
         if launch.recruiting is not None:
             here = rooms(list(launch.recruiting.hosts), launch.n).get("", 0)
         shelf = launch.connection.shelf
-        self.state = BrokerState(launch.connection.name, shown, launch.n, launch.first, here, shelf)
         self._deposits = Deposits(Shelf(shelf, "broker"))
         self._courier = Courier(shelf)
+        self.state = BrokerState(launch.connection.name, self._send, shown, launch.n, launch.first, here, shelf)
         self._looked = 0.0  # when it was last asked what need not lie on other hosts any more
         ready(msgspec.structs.replace(launch.connection, remote=self._hub.remote))
 
@@ -85,16 +85,16 @@ class Broker:
                     self._handle(peer, header, frames)
             for peer, header in late:
                 if self._hub.is_heard_out(f"w{header.number}"):
-                    self._carry_out(state.handle(peer, header, [], time.time()))
+                    state.handle(peer, header, [], time.time())
                 else:
                     exits.append((peer, header))
             for peer in self._hub.gone():
                 self._leave(peer)
             state.garbage = self._hub.garbage
-            self._carry_out(state.tick(time.time()))
+            state.tick(time.time())
             if self._courier.busy and time.time() >= self._looked + SPARE_SECONDS:
                 self._looked = time.time()
-                self._carry_out(self._courier.spare(self._deposits.holds))
+                self._carry(self._courier.spare(self._deposits.holds))
         for peer, role in state.ledger.peers.items():
             if role != "root":
                 self._hub.send(peer, m.Stop(), [])
@@ -112,7 +112,7 @@ class Broker:
             if isinstance(header, m.Hello):
                 self._watch(peer, header)
                 self._courier.enter(peer, header)
-            self._carry_out(self.state.handle(peer, header, frames, time.time()))
+            self.state.handle(peer, header, frames, time.time())
 
     def _kill_workers(self) -> None:
         """The fork server was killed. So are its workers then, but not what these have started."""
@@ -140,18 +140,17 @@ class Broker:
             self._hub.unwatch(fd)
             os.close(fd)
         self._courier.leave(peer)
-        self._carry_out(self.state.leave(peer, time.time()))
+        self.state.leave(peer, time.time())
         constants = self.state.ledger.constants.values()
         self._deposits.leave(peer, {place.name for parcel, _ in constants for place in parcel.buffers if place})
 
-    def _carry_out(self, sends: Iterable[Send]) -> None:
-        for send in sends:
-            if send.to in self._courier:
-                self._carry(self._courier.send(send))
-            elif self._deposits.kept and self._deposits.keeps(named(send.header)):
-                self._inline(send, take=False)
-            else:
-                self._hub.send(send.to, send.header, send.frames)
+    def _send(self, to: str, header: m.Header, frames: m.Frames) -> None:
+        if to in self._courier:
+            self._carry(self._courier.send(Send(to, header, frames)))
+        elif self._deposits.kept and self._deposits.keeps(named(header)):
+            self._inline(Send(to, header, frames), take=False)
+        else:
+            self._hub.send(to, header, frames)
 
     def _carry(self, steps: Iterable[Send | Carry | Inline]) -> None:
         for step in steps:

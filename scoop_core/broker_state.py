@@ -1,6 +1,7 @@
 """What the broker knows and decides: which worker gets which tasks, and what becomes of those whose worker died.
 
-Pure: messages go in, messages to send come out; no socket, no clock, no process. `Broker` carries it out.
+Pure: messages go in, and come out by a function that it is given; no socket, no clock, no process. The shell is
+`Broker`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from scoop_core import messages as m
 from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings
-from scoop_core.ledger import Ledger, Send, Worker
+from scoop_core.ledger import Deliver, Ledger, Worker
 from scoop_core.orders import Orders
 from scoop_core.reports import Reports
 from scoop_core.rooms import Rooms
@@ -29,6 +30,7 @@ class BrokerState:
 
     Args:
         name: the pool's name.
+        deliver: called with each message, once it is decided and before the books are up to date.
         shown: what `Ask("pool")` tells about the pool beside its workers; plain data.
         wanted: how many workers there should be.
         first: number of the first one.
@@ -39,6 +41,7 @@ class BrokerState:
     def __init__(
         self,
         name: str,
+        deliver: Deliver,
         shown: dict[str, Any] | None = None,
         wanted: int = 0,
         first: int = 0,
@@ -47,7 +50,7 @@ class BrokerState:
     ) -> None:
         self.shown = shown or {}
         self.garbage = 0  # messages that did not decode
-        self.ledger = ledger = Ledger(name, shelf)
+        self.ledger = ledger = Ledger(name, deliver, shelf)
         self.endings = endings = Endings(ledger)
         self.watchers = Watchers()
         self._observed = 0.0  # until when agents send what their workers use
@@ -75,8 +78,8 @@ class BrokerState:
 
     # ---- in and out --------------------------------------------------------------------------------------------
 
-    def handle(self, peer: str, message: m.Header, frames: m.Frames, now: float) -> list[Send]:
-        """Take a message of a peer; return what is to be sent for it.
+    def handle(self, peer: str, message: m.Header, frames: m.Frames, now: float) -> None:
+        """Take a message of a peer.
 
         A message that makes no sense (from a stranger, or about what does not exist) changes nothing but a counter.
         """
@@ -87,12 +90,11 @@ class BrokerState:
             handler(peer, message, frames, now)
         else:
             ledger.strange += 1
-        return ledger.take()
 
-    def tick(self, now: float) -> list[Send]:
+    def tick(self, now: float) -> None:
         """Do what is due: see `deadline`."""
         if not self._is_due:
-            return []
+            return
         self.endings.insist(now)
         for peer, watch in self.watchers.due(self.ledger.tree.version, now):
             self.ledger.send(peer, m.Answer(watch.number, self.picture(now, watch.root, watch.run, watch.brief)))
@@ -100,7 +102,6 @@ class BrokerState:
                 self._observed = now + OBSERVE_SECONDS / 2
                 for agent in self.rooms.agents:
                     self.ledger.send(agent, m.Observe(OBSERVE_SECONDS))
-        return self.ledger.take()
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
@@ -114,11 +115,10 @@ class BrokerState:
         """Whether anything is, or will be."""
         return bool(self.watchers.waiting or self.endings.patience or self.endings.unheard)
 
-    def leave(self, peer: str, now: float) -> list[Send]:
+    def leave(self, peer: str, now: float) -> None:
         """The connection of a peer ended."""
         self.staff.leave(peer, now)
         self.watchers.leave(peer)
-        return self.ledger.take()
 
     # ---- constants, questions, pictures ------------------------------------------------------------------------
 

@@ -164,6 +164,19 @@ class Dealer:
         mean = ledger.means.get(job.spec.function)
         stint = self._stint(job, mean)
         lo, hi = span.lo, min(span.lo + self._size(job, span, mean, stint), span.hi, chunk.hi)
+        travels, lies = chunk.weight
+        size = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
+        digest = job.spec.function
+        if digest not in worker.known:
+            worker.known.add(digest)
+            function = ledger.functions[digest]
+            size += sum(weight(function.parcel, function.frames))
+            ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
+        worker.seq += 1
+        cut = (lo, hi, chunk.lo, chunk.form, chunk.parcel)
+        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
+        ledger.send(worker.name, assign, chunk.frames)
+        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)
         if hi == span.hi:
             job.waiting.popleft()
         else:
@@ -172,23 +185,10 @@ class Dealer:
         work = (hi - lo) * (GUESS if mean is None else mean)
         job.used += work
         ledger.roots[job.spec.root].used += work
-        digest = job.spec.function
-        travels, lies = chunk.weight
-        size = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
-        if digest not in worker.known:
-            worker.known.add(digest)
-            function = ledger.functions[digest]
-            size += sum(weight(function.parcel, function.frames))
-            ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
-        worker.seq += 1
-        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)
         worker.spent = False
         worker.state = "busy"
         ledger.idle.pop(worker.name, None)
         ledger.able[worker.name] = None
-        cut = (lo, hi, chunk.lo, chunk.form, chunk.parcel)
-        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
-        ledger.send(worker.name, assign, chunk.frames)
         ledger.tree.sent(job.spec, size, now)
 
     def _size(self, job: Job, span: Span, mean: float | None, stint: float) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 import msgspec
@@ -25,8 +25,12 @@ _lo = attrgetter("lo")
 used = attrgetter("used")
 
 
+#: Sends a header and its frames to a peer.
+Deliver = Callable[[str, m.Header, m.Frames], None]
+
+
 class Send(msgspec.Struct):
-    """An instruction: send this to that peer."""
+    """What is to be sent, and to whom."""
 
     to: str
     header: m.Header
@@ -198,9 +202,10 @@ class Function(msgspec.Struct):
 
 
 class Ledger(msgspec.Struct):
-    """All books of the broker, and what it is about to send."""
+    """All books of the broker, and its voice."""
 
     pool: str  # its name
+    deliver: Deliver  # at once: somebody waits for it, and for the books nobody does
     shelf: str = ""  # that peers of this host see
     tree: TaskTree = msgspec.field(default_factory=TaskTree)
     peers: dict[str, str] = {}  # name: role
@@ -217,22 +222,16 @@ class Ledger(msgspec.Struct):
     means: dict[bytes, float] = {}  # seconds a task, by function; forgotten with it
     constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
     strange: int = 0  # messages from nobody known, or that made no sense
-    out: list[Send] = []
 
     def send(self, to: str, header: m.Header, frames: m.Frames | None = None) -> None:
-        self.out.append(Send(to, header, frames or []))
+        self.deliver(to, header, frames or [])
 
     def tell(self, job: Job, header: m.Header, frames: m.Frames | None = None) -> None:
         """Tell the owner of a job what became of some tasks."""
-        self.out.append(Send(job.owner, header, frames or []))
+        self.deliver(job.owner, header, frames or [])
         if (owner := self.workers.get(job.owner)) is not None:
             owner.awake = True
             self.able[owner.name] = None
-
-    def take(self) -> list[Send]:
-        """What is to be sent since this was last asked."""
-        out, self.out = self.out, []
-        return out
 
     def root(self, name: str) -> Root:
         """The account of a root (a worker has one too: it may be a program); it starts level with the others."""

@@ -37,15 +37,17 @@ class Orders:
         if job is None or not lo < hi or job.overlaps(lo, hi) or (skip and not _ascend(lo - 1, *skip, hi)):
             ledger.strange += 1
             return
-        spec = job.spec
-        ledger.tree.queued(spec, hi - lo, now)
+        if len(skip) < hi - lo:
+            size = weight(message.parcel, frames)
+            job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip), size))
+            self._deal(job, _spans(lo, hi, skip) if skip else [Span(lo, hi)], now)
+        ledger.tree.queued(job.spec, hi - lo, now)
         if skip:
-            ledger.tree.failed(spec, len(skip), "NotPicklable", now)
-            if len(skip) == hi - lo:
-                return
-        size = weight(message.parcel, frames)
-        job.add(Chunk(lo, hi, message.form, message.parcel, frames, hi - lo - len(skip), size))
-        spans = _spans(lo, hi, skip) if skip else [Span(lo, hi)]
+            ledger.tree.failed(job.spec, len(skip), "NotPicklable", now)
+
+    def _deal(self, job: Job, spans: list[Span], now: float) -> None:
+        """New tasks are there."""
+        ledger, spec = self._ledger, job.spec
         if spec.root not in ledger.roots or (spec.root, spec.run) in ledger.unwanted:
             self._refuse(job, spans, now)
         elif spec.worker:

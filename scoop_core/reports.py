@@ -26,6 +26,8 @@ class Reports:
             ledger.strange += 1
             return
         job, count = piece.job, message.hi - message.lo
+        result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
+        ledger.tell(job, result, frames)
         piece.lo = message.hi
         if piece.lo == piece.hi:
             worker.held.pop(message.seq, None)
@@ -34,17 +36,6 @@ class Reports:
         mean = message.seconds / count
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
-        self._account(worker, message.busy, message.cpu)
-        if message.spans:
-            worker.open = None
-            ledger.tree.spans(peer, message.spans)
-        if piece.late:
-            ledger.tree.failed(job.spec, count, late_line(job.spec), now, message.seconds)
-        else:
-            failed = len(message.failures)
-            ledger.tree.ran(job.spec, peer, count, failed, message.seconds, message.longest, now)
-        result = m.Result(job.number, message.lo, message.hi, message.form, message.parcel, message.failures, peer)
-        ledger.tell(job, result, frames)
         self._endings.strike(job, message.lo, message.hi)
         worker.occupied = not message.rested and not worker.held
         worker.rested = message.rested
@@ -54,6 +45,15 @@ class Reports:
             dealer.rest(worker, now)
         elif not dealer.feed(worker, now):
             dealer.solicit()
+        self._account(worker, message.busy, message.cpu)
+        if message.spans:
+            worker.open = None
+            ledger.tree.spans(peer, message.spans)
+        if piece.late:
+            ledger.tree.failed(job.spec, count, late_line(job.spec), now, message.seconds)
+        else:
+            failed = len(message.failures)
+            ledger.tree.ran(job.spec, peer, count, failed, message.seconds, message.longest, now)
 
     def dropped(self, peer: str, message: m.Dropped, frames: m.Frames, now: float) -> None:
         worker = self._ledger.workers.get(peer)

@@ -15,7 +15,7 @@ class Stage:
     """A broker with one agent, and short words for what its peers say; keeps what the broker sends."""
 
     def __init__(self, workers: int = 0, roots: int = 1) -> None:
-        self.state = BrokerState("stage")
+        self.state = BrokerState("stage", self._deliver)
         self.now = 0.0
         self.sent: list[Send] = []
         self.held: dict[tuple[str, int], m.Assign] = {}
@@ -29,21 +29,27 @@ class Stage:
 
     def say(self, peer: str, *messages: m.Header) -> list[Send]:
         """Messages of a peer; what the broker sends for them."""
-        sends: list[Send] = []
+        before = len(self.sent)
         for message in messages:
-            sends += self.state.handle(peer, message, [], self.now)
-        return self._keep(sends)
+            self.state.handle(peer, message, [], self.now)
+        return self.sent[before:]
+
+    def leave(self, peer: str) -> list[Send]:
+        """A peer is gone; what the broker sends then."""
+        before = len(self.sent)
+        self.state.leave(peer, self.now)
+        return self.sent[before:]
 
     def wait(self, seconds: float) -> list[Send]:
+        before = len(self.sent)
         self.now += seconds
-        return self._keep(self.state.tick(self.now))
+        self.state.tick(self.now)
+        return self.sent[before:]
 
-    def _keep(self, sends: list[Send]) -> list[Send]:
-        for send in sends:
-            if isinstance(send.header, m.Assign):
-                self.held[send.to, send.header.seq] = send.header
-        self.sent += sends
-        return sends
+    def _deliver(self, to: str, header: m.Header, frames: m.Frames) -> None:
+        if isinstance(header, m.Assign):
+            self.held[to, header.seq] = header
+        self.sent.append(Send(to, header, frames))
 
     def greet(self, number: int) -> None:
         self.say(f"w{number}", m.Hello("worker", 10 + number, "here", number))

@@ -381,7 +381,7 @@ def test_the_tree_tells_how_much_was_sent_and_what_lies_in_shared_memory_counts_
     header = m.Spec(b"f", "f", "r0", 1, 1, 0)
     chunk = m.Parcel(b"x" * 100, (m.Segment("array", 4000), None))
     stage.state.handle("r0", m.Open(1, header, m.Parcel(b"function")), [], 0.0)
-    stage._keep(stage.state.handle("r0", m.Extend(1, 0, 4, "column", chunk), [b"y" * 50], 0.0))
+    stage.state.handle("r0", m.Extend(1, 0, 4, "column", chunk), [b"y" * 50], 0.0)
     first = 8 + 100 + 50 + 1000
     assert stage.state.picture(0.0)["groups"][0]["sent"] == 2 * first
     stage.done("w0", 1, each=10.0)

@@ -69,7 +69,7 @@ def test_what_runs_on_a_lost_host_runs_elsewhere_and_is_not_to_blame() -> None:
     stage = with_hosts(2, 1)
     stage.learn(each=10.0)
     stage.submit(3)
-    assert not sent(stage.state.leave("a0", stage.now), m.Lost)
+    assert not sent(stage.leave("a0"), m.Lost)
     held = [piece for w in stage.state.ledger.workers.values() for piece in w.held.values()]
     waiting = [span for job in stage.state.ledger.jobs.values() for span in job.waiting]
     assert sum(p.hi - p.lo for p in held) + sum(s.hi - s.lo for s in waiting) == 3
@@ -82,7 +82,7 @@ def test_nothing_of_a_lost_host_is_given_to_another_worker_of_it() -> None:
     stage = with_hosts(3)
     stage.learn(each=10.0)
     stage.submit(1)
-    sends = stage.state.leave("a0", stage.now)
+    sends = stage.leave("a0")
     assert not [s for s in sends if isinstance(s.header, m.Assign)]
     sends = stage.say("a1", m.Hello("agent", 3, "host", -1, "s1", 1))
     [number] = spawned(sends, "a1")

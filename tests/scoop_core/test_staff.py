@@ -56,7 +56,7 @@ def test_a_program_that_is_a_worker_itself_needs_no_agent() -> None:
     assert spans(stage.say("w0", m.Idle(0)), "w0") == [(0, 1)]
     stage.say("r0", m.Scale(1))
     assert [s.number for s in sent(stage.sent, m.Spawn)] == [1]
-    stage._keep(stage.state.leave("w0", 0.0))
+    stage.leave("w0")
     stage.greet(1)
     assert spans(stage.sent, "w1") == [(0, 1)]
 
@@ -65,7 +65,7 @@ def test_nothing_is_done_for_a_root_that_left() -> None:
     stage = Stage(workers=2)
     stage.submit(10)
     stage.submit(10, owner="w0", root="r0", function="child")
-    stage._keep(stage.state.leave("r0", 0.0))
+    stage.leave("r0")
     assert {s.to for s in stage.sent if isinstance(s.header, m.Drop)} == {"w0", "w1"}
     assert {s.to for s in stage.sent if s.header == m.DropRun("r0", -1)} == {"w0", "w1"}
     stage.say("w0", m.Dropped(1, 0, 1))

@@ -88,8 +88,9 @@ class Simulation:
         self.cancels = self.scenario.cancels
         self.skips = self.scenario.skips
         self.pins = self.scenario.pins
+        self._sends: list[Send] = []
         first = int(self.scenario.program)
-        self.state = BrokerState("simulated", wanted=self.scenario.workers, first=first)
+        self.state = BrokerState("simulated", self._deliver, wanted=self.scenario.workers, first=first)
         self.books = Books(self.state)
         self.up[AGENT] = deque([m.Hello("agent", 1, "here")])
         if self.scenario.hosts:
@@ -151,7 +152,8 @@ class Simulation:
         known = peer in state.ledger.peers or (isinstance(message, m.Hello) and not dead)
         strange = state.ledger.strange
         arrived = self.books.before(peer, message) if known else set()
-        sends = state.handle(peer, message, [], self.now)
+        state.handle(peer, message, [], self.now)
+        sends = self._delivered()
         source = (peer, message.job) if isinstance(message, m.Extend) and known else None
         assert state.ledger.strange == strange + (not known), f"{message} of {peer} was not understood"
         self.said[type(message).__name__] += 1
@@ -163,9 +165,18 @@ class Simulation:
     def _tick(self) -> None:
         due = self.state.deadline()
         if due is not None and due <= self.now:
-            sends = self.state.tick(self.now)
+            self.state.tick(self.now)
+            sends = self._delivered()
             self.books.after(None, set(), sends)
             self._route(sends)
+
+    def _deliver(self, to: str, header: m.Header, frames: m.Frames) -> None:
+        self._sends.append(Send(to, header, frames))
+
+    def _delivered(self) -> list[Send]:
+        """What the broker has sent since this was last asked."""
+        sends, self._sends = self._sends, []
+        return sends
 
     def _route(self, sends: list[Send]) -> None:
         for send in sends:
@@ -199,7 +210,8 @@ class Simulation:
         for row in self.state.ledger.workers.values():
             if row.agent == agent:
                 self.books.orphan(row.name)
-        sends = self.state.leave(agent, self.now)
+        self.state.leave(agent, self.now)
+        sends = self._delivered()
         self.books.after(None, set(), sends)
         self._route(sends)
 
@@ -395,7 +407,8 @@ class Simulation:
         if not self.up[name] or name not in self.state.ledger.peers:
             del self.up[name]
         self.books.orphan(name)
-        sends = self.state.leave(name, self.now)
+        self.state.leave(name, self.now)
+        sends = self._delivered()
         self.books.after(None, set(), sends)
         self._route(sends)
 
