@@ -21,7 +21,7 @@ import pytest
 
 from scoop_core.files import runtime_folder
 from scoop_core.store import VARIABLE
-from tests.waiting import holds
+from tests.waiting import SOON, holds
 
 MARK = "SCOOP_TEST_SESSION"
 SESSION = secrets.token_hex(8)
@@ -144,7 +144,7 @@ def check(who: str, before: Footprint, pools: Callable[[], Collection[int]] = tu
             gc.collect()  # mapped results hold descriptors
         return not found
 
-    if not holds(clean, seconds=5.0, step=0.02):
+    if not holds(clean, seconds=SOON, step=0.02):
         for process in now.strays(before, pools()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)

@@ -8,6 +8,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: What need not wait is over before that, in seconds, on a machine that is loaded as well; what waits is not.
+SOON = 20.0
+
 
 def holds(condition: Callable[[], T], seconds: float = 5.0, step: float = 0.005) -> T:
     """Wait until the condition is true, or the time is over; what it returned last."""
@@ -17,7 +20,7 @@ def holds(condition: Callable[[], T], seconds: float = 5.0, step: float = 0.005)
     return value
 
 
-def eventually(condition: Callable[[], T], seconds: float = 5.0, step: float = 0.005) -> T:
+def eventually(condition: Callable[[], T], seconds: float = SOON, step: float = 0.005) -> T:
     """Wait until the condition is true; what it returned.
 
     Raises:

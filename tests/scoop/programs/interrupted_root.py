@@ -61,7 +61,7 @@ for _ in range(2):
     except KeyboardInterrupt:
         print("KeyboardInterrupt")
     teller.join()
-    eventually(lambda: at_rest(pool, 2), 0.9)
+    eventually(lambda: at_rest(pool, 2))
     assert sum(futures.map(tasks.inc, range(100))) == 5050
     same = {row["pid"] for row in pool.workers} == before
     print(f"at rest, {'the same' if same else 'other'} workers")
