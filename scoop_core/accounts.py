@@ -12,7 +12,7 @@ from scoop_core.output import Outputs
 from scoop_core.payload import function_name
 from scoop_core.strip import Strip
 from scoop_core.task_tree import Place, top
-from scoop_core.worker_state import GroupCount, Piece, Stretch
+from scoop_core.worker_state import GroupCount, Piece, Stretch, WorkerState
 
 #: Accounts that are kept, at least; beyond that those go that have nothing queued and nothing running.
 GROUPS = 1000
@@ -27,11 +27,13 @@ class Accounts:
     Args:
         name: of the worker.
         link: to the broker.
+        state: what the worker has to do.
     """
 
-    def __init__(self, name: str, link: Link) -> None:
+    def __init__(self, name: str, link: Link, state: WorkerState) -> None:
         self._name = name
         self._link = link
+        self._state = state
         self._groups: dict[tuple[str, int, int], GroupCount] = {}
         self.context: GroupCount | None = None  # of the task that runs now
         self.running: Stretch | None = None  # what it belongs to
@@ -126,6 +128,7 @@ class Accounts:
             since = self.piece_since if own else 0.0
             prints = self.outputs.lines if self.outputs is not None else 0
             spans, open = self.strip.take(), self.strip.open(context)
-            self._link.post(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open))
+            waits = self._state.waits
+            self._link.post(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open, waits))
         if len(self._groups) > GROUPS:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}

@@ -163,8 +163,8 @@ class BrokerState:
         ledger, staff, rooms = self.ledger, self.staff, self.rooms
         running: dict[int, int] = {}
         for worker in ledger.workers.values():
-            begun = list(worker.parked.values()) + list(worker.held.values())[:1]
-            for piece in begun:
+            first = [piece for piece in list(worker.held.values())[:1] if not 0 < worker.waits <= piece.seq]
+            for piece in [*worker.parked.values(), *first]:
                 group = piece.job.spec.group
                 running[group] = running.get(group, 0) + 1
         picture = ledger.tree.picture(running, root, run, brief)

@@ -173,6 +173,7 @@ class Worker(msgspec.Struct, eq=False):
     memory: int = 0
     prints: int = 0  # lines, by tasks
     open: m.Ran | None = None  # what it runs, as it last said, and has not told as over
+    waits: int = 0  # from this seq on its pieces have not begun, it said
     dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
     rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
 

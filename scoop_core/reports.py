@@ -39,6 +39,7 @@ class Reports:
         self._endings.strike(job, message.lo, message.hi)
         worker.occupied = not message.rested and not worker.held
         worker.rested = message.rested
+        worker.waits = 0
         if not message.rested:
             ledger.able[peer] = None
         if message.rested and not worker.held:
@@ -143,7 +144,7 @@ class Reports:
         self._ledger.tree.version += 1
         worker.task, worker.since = message.task, message.since
         self._account(worker, message.busy, message.cpu)
-        worker.done, worker.prints = message.done, message.prints
+        worker.done, worker.prints, worker.waits = message.done, message.prints, message.waits
         worker.rates.append((now, message.busy))
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None

@@ -80,7 +80,7 @@ class Worker(Peer):
         self._stopped = False
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
-        self.accounts = accounts = Accounts(self.name, self.link)
+        self.accounts = accounts = Accounts(self.name, self.link, state)
         self._interrupter = Interrupter(
             fibers, threading.get_ident(), signal.SIGURG if self.for_people else signal.SIGINT
         )

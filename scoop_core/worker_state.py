@@ -184,6 +184,12 @@ class WorkerState:
     def empty(self) -> bool:
         return not self.pending and not self.pieces
 
+    @property
+    def waits(self) -> int:
+        """The number of the first piece that has not begun; 0 if there is none."""
+        pieces = list(self.pieces)
+        return pieces[0].assign.seq if pieces else 0
+
     def give_back(self, running: Stretch | None) -> list[tuple[Piece, int, int]]:
         """All pieces, or ends of them, that have not begun, but what must run on this worker: as (piece, lo, hi)."""
         back = self._unbegun(0, len(self.pieces))

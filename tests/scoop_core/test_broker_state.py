@@ -148,6 +148,25 @@ def test_a_worker_tells_how_many_lines_its_tasks_have_printed() -> None:
     assert stage.state.picture(0.0)["workers"][0]["prints"] == 12
 
 
+def test_what_waits_on_a_worker_behind_a_task_of_its_own_does_not_run() -> None:
+    stage = Stage(workers=1)
+    stage.submit(1)
+    own = m.GroupTally(2, 0, "own", "r0", 1, 0, 1, 0, 0, 0, 0.0, 0.0)
+
+    def counts() -> tuple[int, int]:
+        tasks = stage.state.picture(0.0)["tasks"]
+        return tasks["queued"], tasks["running"]
+
+    assert counts() == (0, 1), "as a rule it begins at once"
+    stage.say("w0", m.Tally((own,), "own", 0.0, 0.0, 0, waits=1))
+    assert counts() == (1, 1)
+    over = m.GroupTally(2, 0, "own", "r0", 1, 0, 0, 1, 0, 0, 0.0, 0.0)
+    stage.say("w0", m.Tally((over,), "f", 1.0, 0.0, 1))
+    assert counts() == (0, 1)
+    stage.done("w0", 1)
+    assert counts() == (0, 0)
+
+
 def test_a_picture_shows_each_worker_and_what_its_tasks_are() -> None:
     stage = Stage(workers=2)
     stage.submit(3)
