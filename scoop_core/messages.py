@@ -422,7 +422,7 @@ class Tally(Header, tag="tally"):
     prints: int = 0  # lines that tasks have printed, since it started
     spans: tuple[Ran, ...] = ()  # as in Done
     open: Ran | None = None  # what has run since the last of these, and runs on
-    waits: int = 0  # from this seq on its pieces have not begun, while it runs something else; 0 if there are none
+    waits: int = 0  # from this seq on its pieces have not begun; 0 if all have
 
 
 # ---- managing the pool -----------------------------------------------------------------------------------------

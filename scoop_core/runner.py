@@ -252,9 +252,8 @@ class Runner:
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
             piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
             piece.begin(piece.arguments)
-            if (
-                spec.limit
-            ):  # only now: the first task of a function imports its module, and could not be interrupted there
+            # Only now: the first task of a function imports its module, and can't be interrupted while it does.
+            if spec.limit:
                 piece.due = _now() + spec.limit
         except BaseException as error:
             piece.begin([None] * (piece.hi - piece.lo))
