@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: What need not wait is over before that, in seconds, on a machine that is loaded as well; what waits is not.
+#: What a test waits for has come by then, in seconds, also on a loaded machine; else it will not come.
 SOON = 20.0
 
 

@@ -15,9 +15,11 @@ from scoop import NotStarted, TaskTimeout, futures
 from scoop_core.errors import WorkerLost
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
-from tests.waiting import SOON, eventually
+from tests.waiting import eventually
 
 LIMIT = 0.2
+#: How much later than its limit a task may be told to be over, on a loaded machine, in seconds.
+LATE = 2.0
 
 
 def stubborn(_: Any = None) -> None:
@@ -51,7 +53,7 @@ def test_a_task_is_ended_after_its_time(pool: scoop.Pool, function: Callable[[An
     future = futures.options(timeout=LIMIT).submit(function, argument)
     with pytest.raises(TaskTimeout, match=rf"'{function.__name__}' was ended, .* its limit of {LIMIT} s"):
         future.result()
-    assert LIMIT <= time.monotonic() - begun < SOON
+    assert LIMIT <= time.monotonic() - begun < LIMIT + LATE
     assert not future.cancelled()
     assert isinstance(future.exception(), TimeoutError)
     assert list(futures.map(tasks.inc, range(100))) == list(range(1, 101)), "the others go on"

@@ -11,7 +11,6 @@ from typing import Any
 from scoop_jupyter.notebook import KEPT_PANELS
 from scoop_jupyter.view import RUN_MIME
 from tests.scoop_jupyter.kernel import WIDGET, Kernel, Outcome
-from tests.waiting import SOON
 
 TREE = "def twig(x):\n    time.sleep(0.02)\ndef tree(x):\n    list(futures.map(twig, range(15)))"
 
@@ -27,7 +26,7 @@ def test_it_moves_while_the_cell_blocks_and_then_stays(kernel: Kernel) -> None:
     cell = kernel.run("%%scoop\nlist(futures.map(tree, range(10)));").check()
     assert WIDGET in cell.displays[0] and "text/html" in cell.displays[0] and "text/plain" in cell.displays[0]
     print(f"{len(cell.updates)} updates in {cell.seconds:.1f} s")
-    assert cell.seconds > 1.2
+    assert 1.2 < cell.seconds < 6.0
     assert 2 < len(cell.updates) <= 12 * cell.seconds
     snapshots = cell.snapshots
     done = [snapshot["tasks"]["done"] for snapshot in snapshots]
@@ -69,7 +68,7 @@ def test_it_follows_futures_that_outlive_the_cell(kernel: Kernel, tmp_path: Path
     gate = tmp_path / "gate"
     kernel.run(f"def held():\n    while not os.path.exists({str(gate)!r}): time.sleep(0.01)").check()
     cell = kernel.run("%%scoop\npending = [futures.submit(held) for _ in range(3)]").check()
-    assert cell.seconds < SOON
+    assert cell.seconds < 2.0
     assert WIDGET in the_panel(cell)
     # Another cell does not end it.
     assert kernel.run("%%scoop --quiet\n1").check().result == "1"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.scoop_jupyter.kernel import Kernel, Outcome
-from tests.waiting import SOON
 
 MAGICS = pytest.mark.parametrize("magic", ["", "%%scoop\n", "%%scoop --quiet\n"], ids=["plain", "panel", "quiet"])
 
@@ -233,7 +232,7 @@ def test_two_notebooks_share_a_pool(new_kernel: Callable[[], Kernel], gate: Path
     ).check()
     cell = guest.begin("print('now')\nlist(futures.map(time.sleep, [60] * 4))")
     guest.until(lambda: "now" in cell.text())
-    assert guest.interrupt(cell) < SOON
+    assert guest.interrupt(cell) < 1.5
     assert guest.run("%scoop stop").check().text() == "Pool 'ours' left; it goes on.\n"
     gate.touch()
     assert owner.run("held_future.result()").check().result == "'held'" and pending.error is None

@@ -21,7 +21,7 @@ from scoop.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, Cance
 from scoop_core.current import current
 from tests.conftest import PoolFactory, at_rest
 from tests.scoop import tasks
-from tests.waiting import SOON, eventually
+from tests.waiting import eventually
 
 # ---- map -----------------------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ def test_map_timeout_is_real_and_cancels(pool: Pool) -> None:
     assert next(results) is None
     with pytest.raises(TimeoutError):
         next(results)
-    assert 0.29 <= time.monotonic() - began < SOON
+    assert 0.29 <= time.monotonic() - began < 2
     eventually(lambda: at_rest(pool, 2))
     assert {row["pid"] for row in pool.workers} == before
 
@@ -271,7 +271,7 @@ def test_timeouts_of_result_and_exception_are_real(pool: Pool, tmp_path: Path) -
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             ask(timeout=0.1)
-        assert 0.09 <= time.monotonic() - began < SOON
+        assert 0.09 <= time.monotonic() - began < 1
     with pytest.raises(TimeoutError):
         future.result(timeout=0)
     (tmp_path / "go").touch()
@@ -429,7 +429,7 @@ def test_wait_zero_only_looks(pool: Pool, tmp_path: Path) -> None:
     over.result()
     began = time.monotonic()
     assert futures.wait([over, held], 0) == ({over}, {held})
-    assert time.monotonic() - began < SOON
+    assert time.monotonic() - began < 0.1
     (tmp_path / "go").touch()
     assert futures.wait([over, held]) == ({over, held}, set())
 
@@ -438,7 +438,7 @@ def test_wait_with_a_timeout(pool: Pool, tmp_path: Path) -> None:
     over, held = futures.submit(tasks.inc, 1), futures.submit(tasks.hold, tmp_path)
     began = time.monotonic()
     assert futures.wait([over, held], timeout=0.2) == ({over}, {held})
-    assert 0.19 <= time.monotonic() - began < SOON
+    assert 0.19 <= time.monotonic() - began < 1
     (tmp_path / "go").touch()
     held.result()
 
