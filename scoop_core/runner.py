@@ -176,6 +176,8 @@ class Runner:
             while True:
                 try:
                     run_many(out, calls(function, lot.items, lot.form))
+                    if lot.is_over:
+                        break
                     if lot.swallowed(len(out)):
                         raise StopIteration
                 except Skipped:
@@ -266,6 +268,8 @@ class Runner:
             while True:
                 try:
                     run_many(piece.out, calls(function, piece.items, form))
+                    if piece.is_over:
+                        break
                     if piece.swallowed(len(piece.out)):
                         raise StopIteration
                 except Interrupted as stop:

@@ -71,14 +71,15 @@ class Stretch:
         hi: behind the last.
     """
 
+    begun = False
+    #: What is left of the arguments. An iterator over a list gives each element once, whoever asks: so the thread
+    #: that exhausts it has all that the main thread has not begun.
+    items: Iterator[Any] = iter(())
+    kept: Sequence[Any] = ()  # was cut off and then left here: it comes behind `items`
+
     def __init__(self, lo: int, hi: int) -> None:
         self.lo = lo
         self.hi = hi
-        self.begun = False
-        #: What is left of the arguments. An iterator over a list gives each element once, whoever asks: so the thread
-        #: that exhausts it has all that the main thread has not begun.
-        self.items: Iterator[Any] = iter(())
-        self.kept: Sequence[Any] = ()  # was cut off and then left here: it comes behind `items`
         self.out: list[Any] = []  # outcomes, in order
         #: For whoever cuts, or looks whether it is over. Whoever tells the broker of it keeps it until that is sent:
         #: what is said of one piece must leave in the order in which it became true.
@@ -89,6 +90,11 @@ class Stretch:
             self.begun = True
             # The end may have been cut off since the caller looked.
             self.items = iter(items if len(items) == self.hi - self.lo else items[: self.hi - self.lo])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all tasks have an outcome; then there is none left that could be cut off, either."""
+        return self.lo + len(self.out) == self.hi
 
     def swallowed(self, count: int) -> bool:
         """Whether a task raised StopIteration: after `count` outcomes `items` stopped, yet one more had begun."""
@@ -118,17 +124,18 @@ class Stretch:
 class Piece(Stretch):
     """Tasks that the broker gave to this worker."""
 
+    cancelled = False
+    since = 0.0  # when the first of `out` began
+    sent = 0  # of `out`
+    due = 0.0  # when its task will have run for as long as it may; 0 if it may for ever, or the broker knows
+    function: Any = None
+    arguments: Sequence[Any] = ()
+
     def __init__(self, assign: m.Assign, frames: m.Frames) -> None:
         super().__init__(assign.lo, assign.hi)
         self.assign = assign
         self.frames = frames
-        self.cancelled = False
         self.failures: list[m.Failure] = []
-        self.since = 0.0  # when the first of `out` began
-        self.sent = 0  # of `out`
-        self.due = 0.0  # when its task will have run for as long as it may; 0 if it may for ever, or the broker knows
-        self.function: Any = None
-        self.arguments: Sequence[Any] = ()
 
 
 class WorkerState:

@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 
 from scoop_core import messages as m
 from scoop_core.config import INTERRUPT_SECONDS, TURN_SECONDS, Connection
@@ -67,7 +68,7 @@ class Link:
         self._lost = lost
         self._duty = duty
         self._lifeline = lifeline
-        self._shielded = shielded
+        self._shielded = threading.main_thread().ident if shielded else None  # the thread that interrupts strike
         self._end = end = open_end(connection, name, connected)
         self._inbox: deque[Raw] = deque()
         self._bell, self._ring = os.pipe()
@@ -126,10 +127,11 @@ class Link:
 
     def flush(self) -> None:
         """Send what was posted; by the serving thread, if another sends right now."""
-        if self._server == threading.get_ident():
+        if self._server == get_ident():
             self._flush()
             return
-        with Shield(self._shielded):  # an interrupt between sending and noting it would garble all that follows
+        shield = self._shield()  # an interrupt between sending and noting it would garble all that follows
+        try:
             while self._outbox:  # again, if something came while the lock was being released
                 if not self._writing.acquire(blocking=False):
                     self._wake()
@@ -138,6 +140,13 @@ class Link:
                     self._flush()
                 finally:
                     self._writing.release()
+        finally:
+            if shield is not None:
+                shield.end()
+
+    def _shield(self) -> Shield | None:
+        """A shield, if this thread needs one."""
+        return Shield() if self._shielded == get_ident() else None
 
     def _flush(self) -> None:
         outbox, end = self._outbox, self._end
@@ -151,7 +160,7 @@ class Link:
             if end.waiting != self._blocked and end.descriptors:
                 self._blocked = end.waiting
                 self._poller.modify(end.descriptors[0], select.POLLIN | (select.POLLOUT if self._blocked else 0))
-                if self._server != threading.get_ident():
+                if self._server != get_ident():
                     self._wake()  # whoever serves does not know yet that there is more to send
 
     def _wake(self) -> None:
@@ -178,8 +187,9 @@ class Link:
         if until():
             return True
         end = None if timeout is None else time.monotonic() + timeout
-        with Shield(self._shielded) as shield:
-            if self._server == threading.get_ident():  # in a callback, within a turn
+        shield = self._shield()
+        try:
+            if self._server == get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
             while True:
                 if self._over or self._closed or (end is not None and time.monotonic() >= end):
@@ -192,16 +202,25 @@ class Link:
                         self._leave()
                 elif until():
                     return True
+        finally:
+            if shield is not None:
+                shield.end()
 
-    def _take(self, end: float | None, shield: Shield) -> bool:
+    def _take(self, end: float | None, shield: Shield | None) -> bool:
         """Begin a turn; or, where another thread has a long one, wait until something has happened."""
         if not self._mutex.acquire(blocking=False):
             if self._serving:
                 self._wake()
-                with self._arrived, shield.off():
+                with self._arrived:
                     self._waiting += 1
-                    self._arrived.wait(0.05 if end is None else min(0.05, max(0.0, end - time.monotonic())))
-                    self._waiting -= 1
+                    try:
+                        if shield is not None:
+                            shield.lower()
+                        self._arrived.wait(0.05 if end is None else min(0.05, max(0.0, end - time.monotonic())))
+                        if shield is not None:
+                            shield.lift()
+                    finally:
+                        self._waiting -= 1
                 return False
             self._takers += 1
             self._wake()  # only now: the IO thread looks for takers once it is awake
@@ -211,7 +230,7 @@ class Link:
                     return False
             finally:
                 self._takers -= 1
-        self._server = threading.get_ident()
+        self._server = get_ident()
         self._serving = True
         self._turns += 1
         return True
@@ -228,7 +247,7 @@ class Link:
             with self._arrived:
                 self._arrived.notify_all()
 
-    def _serve(self, until: Callable[[], bool], end: float | None, shield: Shield) -> bool:
+    def _serve(self, until: Callable[[], bool], end: float | None, shield: Shield | None) -> bool:
         __tracebackhide__ = True
         while True:
             if self._unread or self._inbox:
@@ -247,14 +266,17 @@ class Link:
                 if left <= 0:
                     return False
                 wait = left if wait is None else min(wait, left)
-            if shield.needed:
+            if shield is not None:
                 # An interrupt between Python's last look for one and the system call does not end the wait.
                 wait = INTERRUPT_SECONDS if wait is None else min(wait, INTERRUPT_SECONDS)
             if self._end.ready():
                 self._unread = True
                 continue
-            with shield.off():
-                events = self._poller.wait(wait)
+            if shield is not None:
+                shield.lower()
+            events = self._poller.wait(wait)
+            if shield is not None:
+                shield.lift()
             self._attend(events)
 
     def _run(self) -> None:
@@ -274,7 +296,7 @@ class Link:
                 continue
             with self._mutex:
                 if not self._serving:
-                    self._server = threading.get_ident()
+                    self._server = get_ident()
                     try:
                         self._keep_serving()
                     finally:
@@ -305,15 +327,19 @@ class Link:
 
     def poll(self) -> None:
         """Handle what has arrived, without waiting; nothing if another thread has its turn."""
-        with Shield(self._shielded):
+        shield = self._shield()
+        try:
             if self._mutex.acquire(blocking=False):
-                before, self._server = self._server, threading.get_ident()
+                before, self._server = self._server, get_ident()
                 try:
                     self._receive()
                     self._flush()
                 finally:
                     self._server = before
                     self._mutex.release()
+        finally:
+            if shield is not None:
+                shield.end()
 
     # ---- receiving ---------------------------------------------------------------------------------------------
 

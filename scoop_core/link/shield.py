@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import signal
-from threading import current_thread, main_thread
 from typing import Any
 
 # The functions behind those of `signal`, which convert to enums and back: that would cost as much as a small task.
@@ -14,27 +13,25 @@ _SIGINT = int(signal.SIGINT)
 
 
 class Shield:
-    """Holds back KeyboardInterrupt in the main thread, except inside `off()`; delivers it at the end.
+    """Holds back KeyboardInterrupt in the main thread until `end`, which delivers it, but not while it is down.
 
-    Args:
-        needed: False where the process has a handler of its own that knows where it may raise.
+    It is up from the beginning; to be made in the main thread. No context manager: two of them stand in each round
+    trip, and these cost more calls than all that they guard.
     """
 
-    def __init__(self, needed: bool = True) -> None:
-        self.needed = needed and current_thread() is main_thread()
+    __slots__ = ("_previous", "_struck", "_up")
+
+    def __init__(self) -> None:
         self._up = True
         self._struck = False
         self._previous: Any = None
+        previous = _get(_SIGINT)
+        if callable(previous):
+            self._previous = previous
+            _set(_SIGINT, self._strike)
 
-    def __enter__(self) -> Shield:
-        if self.needed:
-            previous = _get(_SIGINT)
-            if callable(previous):
-                self._previous = previous
-                _set(_SIGINT, self._strike)
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """What was held back is delivered now; later ones go where they went before."""
         if self._previous is not None:
             _set(_SIGINT, self._previous)
             if self._struck:
@@ -46,33 +43,17 @@ class Shield:
         if self._up:
             self._struck = True
         else:
-            self._up = True
+            self._up = True  # if this raises, nobody lifts it
             self._previous(signum, frame)
 
-    def off(self) -> Opening:
-        return Opening(self)
-
     def lower(self) -> None:
+        """Let interrupts through from now on, and what was held back."""
+        __tracebackhide__ = True
         if self._struck:
             self._struck = False
             self._previous(signal.SIGINT, None)
         self._up = False
 
     def lift(self) -> None:
+        """Hold them back again."""
         self._up = True
-
-
-class Opening:
-    """Where a shield is down."""
-
-    __slots__ = ("_shield",)
-
-    def __init__(self, shield: Shield) -> None:
-        self._shield = shield
-
-    def __enter__(self) -> None:
-        __tracebackhide__ = True
-        self._shield.lower()
-
-    def __exit__(self, *_: object) -> None:
-        self._shield.lift()

@@ -261,7 +261,8 @@ class Packer:
     def unpack_items(self, form: str, parcel: Parcel, frames: Frames, take: bool = False) -> Sequence[Any]:
         """The items of a parcel; for forms with a ``+``, a `Packed` each, to be loaded one by one."""
         if not form.endswith("+"):
-            items: Sequence[Any] = pickle.loads(self._open(parcel, frames, take, False)[0])
+            data = self._open(parcel, frames, take, False)[0] if parcel.buffers else parcel.data
+            items: Sequence[Any] = pickle.loads(data)
             return items
         if take:
             pickles, buffers = self._open(parcel, frames, True, True)

@@ -23,7 +23,7 @@ class Stage:
         for number in range(roots):
             self.say(f"r{number}", m.Hello("root", 1, "here"))
         self.say("r0", m.Scale(workers))
-        for number in range(workers):
+        for number in reversed(range(workers)):  # the first one comes last, so it is the first to be given something
             self.greet(number)
         self.sent.clear()
 

@@ -25,6 +25,15 @@ def test_the_first_piece_of_an_unknown_function_is_one_task() -> None:
     assert (spans(sends, "w0"), spans(sends, "w1")) == ([(0, 1)], [(1, 2)])
 
 
+def test_of_idle_workers_the_one_that_has_rested_last_goes_first() -> None:
+    stage = Stage(workers=3)
+    stage.submit(3)
+    for worker in ("w1", "w0", "w2"):
+        stage.done(worker, 1)
+    sends = stage.submit(3, job=2)
+    assert [s.to for s in sends if isinstance(s.header, m.Assign)] == ["w2", "w0", "w1"]
+
+
 def test_pieces_grow_with_the_measured_time() -> None:
     stage = Stage(workers=1)
     stage.submit(300)
@@ -280,10 +289,9 @@ def test_a_piece_that_waits_behind_a_task_that_goes_on_is_asked_back() -> None:
     stage.submit(1, owner="w0", root="r0", function="child")
     stage.say("w0", m.Idle(1))
     stage.done("w1", 1)  # the parent goes on now, but to the broker its worker is idle
-    sends = stage.submit(1, job=2)
-    assert spans(sends, "w0") == [(0, 1)]
-    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
-    assert spans(stage.say("w0", m.Shared(((2, 0, 1),), 0, False)), "w1") == [(0, 1)]
+    assert spans(stage.submit(2, job=2), "w0") == [(1, 2)]
+    assert [s.to for s in stage.done("w1", 2) if isinstance(s.header, m.Share)] == ["w0"]
+    assert spans(stage.say("w0", m.Shared(((2, 1, 2),), 0, False)), "w1") == [(1, 2)]
 
 
 def test_who_says_that_it_has_nothing_to_do_before_it_says_what_it_gave_away_is_idle() -> None:
@@ -332,7 +340,7 @@ def test_a_piece_behind_a_task_that_went_on_by_itself_is_asked_back() -> None:
     stage.submit(1, function="parent")
     stage.say("w0", m.Idle(1))
     stage.say("w0", m.Tally((), "parent", 0.0, 0.0, 0))  # nobody's result has woken it, but its clock
-    assert spans(stage.submit(2, job=2), "w0") == [(1, 2)]
+    assert spans(stage.submit(2, job=2), "w0") == [(0, 1)]
     assert [s.to for s in stage.done("w1", 1) if isinstance(s.header, m.Share)] == ["w0"]
 
 
