@@ -76,10 +76,17 @@ class Dealer:
 
     def deal(self, now: float) -> None:
         """Give work to those who have none, as far as it goes; then ask the rich for more."""
+        fed: list[Worker] = []
         # Who has rested last goes first: its processor's caches, and all that the system knows of it, are still warm.
         for name in reversed(list(self._ledger.idle)):
-            if not self.feed(self._ledger.workers[name], now):
+            worker = self._ledger.workers[name]
+            job = self._choose(worker)
+            if job is None:
                 break
+            self._assign(worker, job, now)
+            fed.append(worker)
+        for worker in fed:  # only now, when everybody has something to do, what is to be done next
+            self.feed(worker, now)
         self.solicit()
 
     def rest(self, worker: Worker, now: float) -> None:

@@ -34,6 +34,13 @@ def test_of_idle_workers_the_one_that_has_rested_last_goes_first() -> None:
     assert [s.to for s in sends if isinstance(s.header, m.Assign)] == ["w2", "w0", "w1"]
 
 
+def test_nobody_gets_a_second_piece_while_others_are_idle() -> None:
+    stage = Stage(workers=3)
+    stage.learn(each=0.001)
+    sends = stage.submit(4)
+    assert [s.to for s in sends if isinstance(s.header, m.Assign)] == ["w0", "w1", "w2", "w0"]
+
+
 def test_pieces_grow_with_the_measured_time() -> None:
     stage = Stage(workers=1)
     stage.submit(300)
@@ -255,7 +262,7 @@ def test_the_idle_get_what_others_have_not_begun() -> None:
     assert [s.to for s in stage.sent if isinstance(s.header, m.Share)] == []
     sends = stage.done("w1", 2)
     assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
-    assert spans(stage.say("w0", m.Shared(((2, 1, 2),), 0, False)), "w1") == [(1, 2)]
+    assert spans(stage.say("w0", m.Shared(((2, 2, 3),), 0, False)), "w1") == [(2, 3)]
 
 
 def test_who_had_nothing_to_share_is_asked_again_only_when_that_may_have_changed() -> None:
