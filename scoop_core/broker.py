@@ -58,6 +58,9 @@ class Broker:
         self._deposits = Deposits(Shelf(shelf, "broker"))
         self._courier = Courier(shelf)
         self.state = BrokerState(launch.connection.name, self._send, shown, launch.n, launch.first, here, shelf)
+        self._handlers: dict[type, Callable[[str, Any, m.Frames], None]] = {
+            m.Hello: self._enter, m.Stored: self._stored, m.Store: self._store, m.Discard: self._discard,
+        }  # fmt: skip
         self._looked = 0.0  # when it was last asked what need not lie on other hosts any more
         ready(msgspec.structs.replace(launch.connection, remote=self._hub.remote))
 
@@ -69,7 +72,7 @@ class Broker:
         exits: list[tuple[str, m.Exited]] = []
         while not state.stopping:
             deadline = time.time() + EXIT_SECONDS if exits else state.deadline()
-            if self._courier.busy:
+            if self._courier.away and self._courier.busy:
                 deadline = min(self._looked + SPARE_SECONDS, deadline or inf)
             ended = self._hub.wait(None if deadline is None else deadline - time.time())
             if self._lifeline in ended:
@@ -92,7 +95,7 @@ class Broker:
                 self._leave(peer)
             state.garbage = self._hub.garbage
             state.tick(time.time())
-            if self._courier.busy and time.time() >= self._looked + SPARE_SECONDS:
+            if self._courier.away and self._courier.busy and time.time() >= self._looked + SPARE_SECONDS:
                 self._looked = time.time()
                 self._carry(self._courier.spare(self._deposits.holds))
         for peer, role in state.ledger.peers.items():
@@ -102,17 +105,25 @@ class Broker:
         remove_pool(self._connection)  # the fork server does that too, if it is still there
 
     def _handle(self, peer: str, header: m.Header, frames: m.Frames) -> None:
-        if isinstance(header, m.Stored):
-            self._carry(self._courier.stored(peer, header))
-        elif isinstance(header, m.Store):
-            self._deposits.lay(peer, header.segment, frames)
-        elif isinstance(header, m.Discard):
-            self._deposits.discard(peer, header.segments)
-        else:
-            if isinstance(header, m.Hello):
-                self._watch(peer, header)
-                self._courier.enter(peer, header)
+        handler = self._handlers.get(type(header))
+        if handler is None:
             self.state.handle(peer, header, frames, time.time())
+        else:
+            handler(peer, header, frames)
+
+    def _enter(self, peer: str, hello: m.Hello, frames: m.Frames) -> None:
+        self._watch(peer, hello)
+        self._courier.enter(peer, hello)
+        self.state.handle(peer, hello, frames, time.time())
+
+    def _stored(self, peer: str, message: m.Stored, frames: m.Frames) -> None:
+        self._carry(self._courier.stored(peer, message))
+
+    def _store(self, peer: str, message: m.Store, frames: m.Frames) -> None:
+        self._deposits.lay(peer, message.segment, frames)
+
+    def _discard(self, peer: str, message: m.Discard, frames: m.Frames) -> None:
+        self._deposits.discard(peer, message.segments)
 
     def _kill_workers(self) -> None:
         """The fork server was killed. So are its workers then, but not what these have started."""
@@ -145,7 +156,7 @@ class Broker:
         self._deposits.leave(peer, {place.name for parcel, _ in constants for place in parcel.buffers if place})
 
     def _send(self, to: str, header: m.Header, frames: m.Frames) -> None:
-        if to in self._courier:
+        if to in self._courier.away:
             self._carry(self._courier.send(Send(to, header, frames)))
         elif self._deposits.kept and self._deposits.keeps(named(header)):
             self._inline(Send(to, header, frames), take=False)

@@ -93,7 +93,7 @@ class BrokerState:
 
     def tick(self, now: float) -> None:
         """Do what is due: see `deadline`."""
-        if not self._is_due:
+        if not (self.watchers.waiting or self.endings.patience or self.endings.unheard):  # as a rule
             return
         self.endings.insist(now)
         for peer, watch in self.watchers.due(self.ledger.tree.version, now):
@@ -105,15 +105,10 @@ class BrokerState:
 
     def deadline(self) -> float | None:
         """When `tick` wants to be called, or None for never."""
-        if not self._is_due:
+        if not (self.watchers.waiting or self.endings.patience or self.endings.unheard):
             return None
         times = [self.endings.deadline(), self.watchers.deadline(self.ledger.tree.version)]
         return min(time for time in times if time is not None)
-
-    @property
-    def _is_due(self) -> bool:
-        """Whether anything is, or will be."""
-        return bool(self.watchers.waiting or self.endings.patience or self.endings.unheard)
 
     def leave(self, peer: str, now: float) -> None:
         """The connection of a peer ended."""

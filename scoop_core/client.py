@@ -92,6 +92,7 @@ class Client(Peer):
             atexit.register(self.close)
         name = f"r{os.urandom(4).hex()}-{os.getpid()}"
         super().__init__(connection, name, program, connected=way.socket if way else None)
+        self._handlers |= {m.Output: self._output, m.Halted: self._halted}
 
     @property
     def pool_name(self) -> str:
@@ -179,7 +180,8 @@ class Client(Peer):
     def submit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], options: Options = DEFAULT
     ) -> Future:
-        self._check()
+        if self.lost is not None:
+            self._check()
         future = Future()
         future._engine = self
         try:
@@ -321,23 +323,21 @@ class Client(Peer):
 
     # ---- what comes --------------------------------------------------------------------------------------------
 
-    def _answer(self, message: m.Answer) -> None:
+    def _answer(self, message: m.Answer, frames: m.Frames) -> None:
         watched = self._viewers.get(message.number)
         if watched is None:
-            super()._answer(message)
+            super()._answer(message, frames)
             return
         watch, viewer = watched
         self.link.post(watch)
         viewer(message.value)
 
-    def _handle(self, message: m.Header, frames: m.Frames) -> None:
-        if isinstance(message, m.Output):
-            self.sink(message.run, message.worker, message.stream, message.text)
-        elif isinstance(message, m.Halted):
-            if message.run == self.run:
-                self.new_run()
-        else:
-            super()._handle(message, frames)
+    def _output(self, message: m.Output, frames: m.Frames) -> None:
+        self.sink(message.run, message.worker, message.stream, message.text)
+
+    def _halted(self, message: m.Halted, frames: m.Frames) -> None:
+        if message.run == self.run:
+            self.new_run()
 
     def close(self) -> None:
         """Leave the pool; it goes on."""

@@ -50,11 +50,8 @@ class Courier:
 
     def __init__(self, shelf: str) -> None:
         self._shelf = shelf
-        self._away: dict[str, str] = {}  # peers on other hosts: their shelf
+        self.away: dict[str, str] = {}  # peers on other hosts, whose messages go by `send`: their shelf
         self._sites: dict[str, Site] = {}  # by shelf
-
-    def __contains__(self, peer: str) -> bool:
-        return peer in self._away
 
     @property
     def busy(self) -> bool:
@@ -64,13 +61,13 @@ class Courier:
     def enter(self, peer: str, hello: m.Hello) -> None:
         """A peer is there."""
         if hello.shelf != self._shelf:
-            self._away[peer] = hello.shelf
+            self.away[peer] = hello.shelf
             if hello.role == "agent":
                 self._sites[hello.shelf] = Site(peer)
 
     def leave(self, peer: str) -> None:
         """A peer is gone; an agent, with its host."""
-        shelf = self._away.pop(peer, "")
+        shelf = self.away.pop(peer, "")
         if site := self._sites.get(shelf):
             site.queues.pop(peer, None)
             if site.agent == peer:
@@ -79,7 +76,7 @@ class Courier:
     def send(self, send: Send) -> Iterator[Send | Carry | Inline]:
         """What to do so that this gets to its peer, on another host."""
         segments = named(send.header)
-        site = self._sites.get(self._away[send.to])
+        site = self._sites.get(self.away[send.to])
         if site is None:
             yield self._inlined(send) if segments else send
             return
@@ -96,7 +93,7 @@ class Courier:
 
     def stored(self, agent: str, stored: m.Stored) -> Iterator[Send | Inline]:
         """An agent has a segment, or no room for it: what waited for that goes now."""
-        site = self._sites.get(self._away.get(agent, ""))
+        site = self._sites.get(self.away.get(agent, ""))
         if site is None:
             return
         name = stored.segment.name

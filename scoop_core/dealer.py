@@ -49,9 +49,10 @@ class Dealer:
             if worker is not None:
                 worker.own.append(job)
             return
-        root = ledger.root(job.spec.root)
+        root = ledger.roots.get(job.spec.root) or ledger.root(job.spec.root)
         if not root.ready:  # it had nothing to do for a while: no credit for that
-            root.used = max(root.used, ledger.least())
+            if ledger.claims:
+                root.used = max(root.used, ledger.least())
             ledger.claims[root.name] = root
         jobs = root.ready.setdefault(job.spec.priority, deque())
         # Tasks of tasks go first: somebody in the pool waits for them.
@@ -170,20 +171,20 @@ class Dealer:
         span = job.waiting[0]
         chunk = job.chunk(span.lo)
         mean = ledger.means.get(job.spec.function)
-        stint = self._stint(job, mean)
-        lo, hi = span.lo, min(span.lo + self._size(job, span, mean, stint), span.hi, chunk.hi)
+        size, stint = self._size(job, span, mean)
+        lo, hi = span.lo, min(span.lo + size, span.hi, chunk.hi)
         travels, lies = chunk.weight
-        size = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
+        sent = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
         digest = job.spec.function
         if digest not in worker.known:
             worker.known.add(digest)
             function = ledger.functions[digest]
-            size += sum(weight(function.parcel, function.frames))
+            sent += sum(weight(function.parcel, function.frames))
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
         cut = (lo, hi, chunk.lo, chunk.form, chunk.parcel)
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
-        ledger.send(worker.name, assign, chunk.frames)
+        ledger.deliver(worker.name, assign, chunk.frames)
         worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)
         if hi == span.hi:
             job.waiting.popleft()
@@ -197,22 +198,19 @@ class Dealer:
         worker.state = "busy"
         ledger.idle.pop(worker.name, None)
         ledger.able[worker.name] = None
-        ledger.tree.sent(job.spec, size, now)
+        ledger.tree.sent(job.spec, sent, now)
 
-    def _size(self, job: Job, span: Span, mean: float | None, stint: float) -> int:
-        """How many tasks a piece should have that is to last so many seconds."""
-        # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
-        if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
-            return 1
-        mean = max(mean, 1e-8)
-        fair = max(ceil(job.queued / (2 * max(1, len(self._ledger.workers)))), int(WORTH_SHARING / mean))
-        return max(1, min(int(stint / mean), fair, PIECE_TASKS))
-
-    def _stint(self, job: Job, mean: float | None) -> float:
-        """How long the job's next piece should last, in seconds."""
+    def _size(self, job: Job, span: Span, mean: float | None) -> tuple[int, float]:
+        """How many tasks the job's next piece should have, and how long it should last, in seconds."""
         workers = max(1, len(self._ledger.workers))
         share = job.queued * mean / workers if mean is not None and mean < PIECE_SECONDS else 0.0
-        return max(PIECE_SECONDS, min(LONG_PIECE_SECONDS, share * SHARE_OF_PIECE), workers * BROKER_SECONDS)
+        stint = max(PIECE_SECONDS, min(LONG_PIECE_SECONDS, share * SHARE_OF_PIECE), workers * BROKER_SECONDS)
+        # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
+        if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
+            return 1, stint
+        mean = max(mean, 1e-8)
+        fair = max(ceil(job.queued / (2 * workers)), int(WORTH_SHARING / mean))
+        return max(1, min(int(stint / mean), fair, PIECE_TASKS)), stint
 
     # ---- asking ------------------------------------------------------------------------------------------------
 
@@ -236,11 +234,11 @@ class Dealer:
         self._ledger.send(worker.name, share)
 
     def press(self, job: Job) -> None:
-        """A new job is there, and nobody has nothing to do: some give back what they have not begun, and get a piece
-        of this job next. So it begins at once, however much others have waiting."""
+        """Tasks of a new job wait, while all have something to do: some give back what they have not begun, and get a
+        piece of this job next. So it begins at once, however much others have waiting."""
         ledger = self._ledger
         root = ledger.roots.get(job.spec.root)
-        if root is None or not job.waiting or job.used or job.spec.worker or job.owner != root.name:
+        if root is None or job.used or job.spec.worker or job.owner != root.name:
             return
         if root.used > ledger.least() + PIECE_SECONDS or max(root.ready) > job.spec.priority:
             return
@@ -280,4 +278,4 @@ class Dealer:
 def _first(worker: Worker) -> tuple[Piece, bool]:
     """The piece that the worker has probably begun, and whether it holds others that may run elsewhere."""
     piece, *others = worker.held.values()
-    return piece, any(not other.job.spec.worker for other in others)
+    return piece, bool(others) and any(not other.job.spec.worker for other in others)

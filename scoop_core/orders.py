@@ -56,7 +56,8 @@ class Orders:
             for span in spans:
                 self._dealer.wait(job, span, last=True)
             self._dealer.deal(now)
-            self._dealer.press(job)
+            if job.waiting:
+                self._dealer.press(job)
 
     def _refuse(self, job: Job, spans: list[Span], now: float) -> None:
         """The root left, or cancelled its run, while these were on their way."""

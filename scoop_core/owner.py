@@ -81,15 +81,10 @@ class Owner:
         # Several threads submit, and the link's IO thread hands out what they submitted.
         self._lock = RLock()
         self._growing: dict[tuple[Any, ...], CallJob] = {}
-        self._dirty: dict[CallJob, None] = {}
+        self.dirty: dict[CallJob, None] = {}  # jobs with calls that wait to be handed out (see `flush`)
         self._shelved: WeakSet[Batch] = WeakSet()  # results that may lie on the shelf
         self._number = 0
         self.pending = 0  # tasks that were handed out and are not over
-
-    @property
-    def dirty(self) -> bool:
-        """Whether calls wait to be handed out (see `flush`)."""
-        return bool(self._dirty)
 
     # ---- out ---------------------------------------------------------------------------------------------------
 
@@ -143,22 +138,22 @@ class Owner:
             future._index = index = job.sent + len(job.waiting)
             job.futures[index] = future
             job.waiting.append(frozen)
-            self._dirty[job] = None
+            self.dirty[job] = None
             if len(job.waiting) >= CALLS:
                 self._hand_out(job)
 
     def flush(self) -> None:
         """Hand out all calls that wait."""
-        while self._dirty:
+        while self.dirty:
             try:
-                job = next(iter(self._dirty))
+                job = next(iter(self.dirty))
             except StopIteration:
                 return
             self._hand_out(job)
 
     def _hand_out(self, job: CallJob) -> None:
         with self._lock:
-            self._dirty.pop(job, None)
+            self.dirty.pop(job, None)
             calls, job.waiting = job.waiting, []
             if calls:
                 lo, job.sent = job.sent, job.sent + len(calls)
@@ -283,7 +278,7 @@ class Owner:
         """Forget all jobs of a run; their futures are cancelled."""
         for job in [j for j in self._jobs.values() if j.spec.run == run]:
             if isinstance(job, CallJob):
-                self._dirty.pop(job, None)
+                self.dirty.pop(job, None)
             job.abandon()
             job.closed = True
             self.over(job, job.left)
@@ -293,7 +288,7 @@ class Owner:
         """The pool is gone."""
         jobs, self._jobs = self._jobs, {}
         self._growing.clear()
-        self._dirty.clear()
+        self.dirty.clear()
         self.pending = 0
         for job in jobs.values():
             job.fail(error)

@@ -65,9 +65,11 @@ class Peer(Mapper):
         self.name = name
         self.size = 1
         self.program = program
-        shelf = DistantShelf(connection.shelf, name, self._post) if connection.away else Shelf(connection.shelf, name)
+        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline, shielded, connected)
+        post = self.link.post
+        shelf = DistantShelf(connection.shelf, name, post) if connection.away else Shelf(connection.shelf, name)
         self.packer = Packer(shelf, program)
-        self.owner = Owner(name, self._post, self.packer)
+        self.owner = Owner(name, post, self.packer)
         self.lost: BaseException | None = None
         self._constants: dict[str, tuple[m.Parcel, m.Frames]] = {}
         self._loaded: dict[str, Any] = {}
@@ -76,10 +78,12 @@ class Peer(Mapper):
         self._numbers = count(1)
         self.welcome = False
         self.refused: str | None = None
-        self.link = Link(connection, name, self._handle, self._lose, self._duty, lifeline, shielded, connected)
-
-    def _post(self, header: m.Header, frames: m.Frames) -> None:
-        self.link.post(header, frames)
+        self._handlers: dict[type, Callable[[Any, m.Frames], object]] = {
+            m.Result: self._outcome, m.Lost: self._outcome, m.TimedOut: self._outcome,
+            m.Cancelled: self._outcome, m.Cancel: self._outcome,
+            m.Constant: self._constant, m.Settled: self._settle, m.Answer: self._answer,
+            m.Welcome: self._welcome, m.Refused: self._refuse,
+        }  # fmt: skip
 
     @property
     def address(self) -> str:
@@ -232,26 +236,32 @@ class Peer(Mapper):
 
     def _handle(self, message: m.Header, frames: m.Frames) -> None:
         """Take any message; by the thread that has its turn."""
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            handler(message, frames)
+
+    def _outcome(self, message: m.Header, frames: m.Frames) -> None:
         outer = self.came_from  # a callback may wait, and have further messages handled
         self.came_from = message.worker if isinstance(message, m.Result) else ""
         try:
-            if self.owner.handle(message, frames):
-                return
+            self.owner.handle(message, frames)
         finally:
             self.came_from = outer
-        if isinstance(message, m.Constant):
-            self._constants[message.name] = (message.parcel, frames)
-        elif isinstance(message, m.Settled):
-            self._settled[message.name] = message.new
-        elif isinstance(message, m.Answer):
-            self._answer(message)
-        elif isinstance(message, m.Welcome):
-            self.welcome = True
-        elif isinstance(message, m.Refused):
-            self.refused = message.reason
 
-    def _answer(self, message: m.Answer) -> None:
+    def _constant(self, message: m.Constant, frames: m.Frames) -> None:
+        self._constants[message.name] = (message.parcel, frames)
+
+    def _settle(self, message: m.Settled, frames: m.Frames) -> None:
+        self._settled[message.name] = message.new
+
+    def _answer(self, message: m.Answer, frames: m.Frames) -> None:
         self._answers[message.number] = message.value
+
+    def _welcome(self, message: m.Welcome, frames: m.Frames) -> None:
+        self.welcome = True
+
+    def _refuse(self, message: m.Refused, frames: m.Frames) -> None:
+        self.refused = message.reason
 
     def _lose(self) -> None:
         """The broker is gone."""

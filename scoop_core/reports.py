@@ -32,7 +32,8 @@ class Reports:
         if piece.lo == piece.hi:
             worker.held.pop(message.seq, None)
             worker.parked.pop(message.seq, None)
-        self._endings.calm(worker, piece)
+        if piece.cancelled:
+            self._endings.calm(worker, piece)
         mean = message.seconds / count
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2

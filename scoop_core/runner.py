@@ -71,13 +71,6 @@ class Runner:
         """No more pieces of this function will come."""
         self._functions.pop(digest, None)
 
-    def _function(self, digest: bytes) -> Callable[..., Any]:
-        found = self._functions[digest]
-        if type(found) is tuple:
-            found = self._functions[digest] = self._packer.unpack_function(*found)
-        function: Callable[..., Any] = found
-        return function
-
     # ---- tasks of the worker's own -----------------------------------------------------------------------------
 
     def run_alone(self, task: Any) -> None:
@@ -248,7 +241,10 @@ class Runner:
         accounts.news = True
         piece.since = began = _now()
         try:
-            piece.function = function = self._function(spec.function)
+            function = self._functions[spec.function]
+            if type(function) is tuple:
+                function = self._functions[spec.function] = self._packer.unpack_function(*function)
+            piece.function = function
             if self.watch is not None:
                 function = self.watch.wrap(function, group)
             arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)

@@ -85,10 +85,10 @@ class Worker(Peer):
             fibers, threading.get_ident(), signal.SIGURG if self.for_people else signal.SIGINT
         )
         self._outputs = (
-            Outputs(self.name, self._post, lambda: accounts.context, self._current_task) if forward else None
+            Outputs(self.name, self.link.post, lambda: accounts.context, self._current_task) if forward else None
         )
         accounts.outputs = self._outputs
-        mishaps = Mishaps(self.name, self.packer, self._post, self._outputs)
+        mishaps = Mishaps(self.name, self.packer, self.link.post, self._outputs)
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs, mishaps)
         self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, mishaps, board, watch)
         self._waits = Waits(state, fibers, accounts, self._runner, self.link, watch)
@@ -96,6 +96,17 @@ class Worker(Peer):
         self._cancelling = Cancelling(
             state, fibers, accounts, self._interrupter, self.owner, self.link, self._sharing.leaving
         )
+        self._handlers |= {
+            m.Assign: self._assign,
+            m.Define: self._runner.define,
+            m.Forget: lambda message, _: self._runner.forget(message.digest),
+            m.Share: lambda message, _: self._sharing.give_away(message.everything),
+            m.Retire: lambda *_: self._sharing.retire(),
+            m.Drop: lambda message, _: self._cancelling.drop(message),
+            m.DropRun: lambda message, _: self._cancelling.drop_run(message.root, message.run),
+            m.Interrupt: lambda *_: self._interrupter.skip(),
+            m.Stop: lambda *_: self._stop(),
+        }
         self.hello("worker", number)
 
     # ---- submitting, waiting, cancelling -----------------------------------------------------------------------
@@ -330,29 +341,10 @@ class Worker(Peer):
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
-    def _handle(self, message: m.Header, frames: m.Frames) -> None:
-        if isinstance(message, m.Assign):
-            self.state.pieces.append(Piece(message, frames))
-            self.state.rested = False
-            self.state.seq = message.seq  # last, see `_idle`
-        elif isinstance(message, m.Define):
-            self._runner.define(message, frames)
-        elif isinstance(message, m.Forget):
-            self._runner.forget(message.digest)
-        elif isinstance(message, m.Share):
-            self._sharing.give_away(message.everything)
-        elif isinstance(message, m.Drop):
-            self._cancelling.drop(message)
-        elif isinstance(message, m.DropRun):
-            self._cancelling.drop_run(message.root, message.run)
-        elif isinstance(message, m.Interrupt):
-            self._interrupter.skip()
-        elif isinstance(message, m.Retire):
-            self._sharing.retire()
-        elif isinstance(message, m.Stop):
-            self._stop()
-        else:
-            super()._handle(message, frames)
+    def _assign(self, message: m.Assign, frames: m.Frames) -> None:
+        self.state.pieces.append(Piece(message, frames))
+        self.state.rested = False
+        self.state.seq = message.seq  # last, see `_idle`
 
     def _stop(self) -> None:
         self._stopped = True

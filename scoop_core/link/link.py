@@ -130,7 +130,9 @@ class Link:
         if self._server == get_ident():
             self._flush()
             return
-        shield = self._shield()  # an interrupt between sending and noting it would garble all that follows
+        shield = (
+            self._shield() if self._shielded else None
+        )  # an interrupt between sending and noting it would garble all that follows
         try:
             while self._outbox:  # again, if something came while the lock was being released
                 if not self._writing.acquire(blocking=False):
@@ -155,7 +157,11 @@ class Link:
         with self._writing:
             while outbox:
                 header, frames = outbox.popleft()
-                end.put(m.encode_any(header), frames)
+                try:
+                    data = m.encode(header)
+                except UnicodeEncodeError:
+                    data = m.encode_any(header)
+                end.put(data, frames)
             end.flush()
             if end.waiting != self._blocked and end.descriptors:
                 self._blocked = end.waiting
@@ -184,10 +190,8 @@ class Link:
             Whether `until()` is true.
         """
         __tracebackhide__ = True
-        if until():
-            return True
         end = None if timeout is None else time.monotonic() + timeout
-        shield = self._shield()
+        shield = self._shield() if self._shielded else None
         try:
             if self._server == get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
@@ -327,7 +331,7 @@ class Link:
 
     def poll(self) -> None:
         """Handle what has arrived, without waiting; nothing if another thread has its turn."""
-        shield = self._shield()
+        shield = self._shield() if self._shielded else None
         try:
             if self._mutex.acquire(blocking=False):
                 before, self._server = self._server, get_ident()

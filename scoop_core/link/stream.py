@@ -135,7 +135,11 @@ class Stream:
             self.ended = True
             return []
         if self._large is None:
-            return self._split(self._rest + into[:count] if self._rest else bytes(into[:count]))
+            if self._rest:
+                return self._split(self._rest + into[:count])
+            if count >= _ONE.size and _ONE.unpack_from(into) == (1, count - _ONE.size):  # one message, as a rule
+                return [(bytes(into[_ONE.size : count]), [])]
+            return self._split(bytes(into[:count]))
         self._have += count
         if self._have < len(self._large):
             return []

@@ -299,7 +299,7 @@ def test_if_the_pool_is_lost_everything_fails(desk: Desk) -> None:
         with pytest.raises(BrokerLost):
             each.result()
     assert isinstance(job.error, BrokerLost)
-    assert (desk.owner.pending, desk.owner.dirty) == (0, False)
+    assert (desk.owner.pending, desk.owner.dirty) == (0, {})
 
 
 # ---- the shelf -------------------------------------------------------------------------------------------------
