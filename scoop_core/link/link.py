@@ -130,9 +130,8 @@ class Link:
         if self._server == get_ident():
             self._flush()
             return
-        shield = (
-            self._shield() if self._shielded else None
-        )  # an interrupt between sending and noting it would garble all that follows
+        # An interrupt between sending and noting it would garble all that follows.
+        shield = self._shield() if self._shielded else None
         try:
             while self._outbox:  # again, if something came while the lock was being released
                 if not self._writing.acquire(blocking=False):
@@ -190,6 +189,8 @@ class Link:
             Whether `until()` is true.
         """
         __tracebackhide__ = True
+        if until():
+            return True
         end = None if timeout is None else time.monotonic() + timeout
         shield = self._shield() if self._shielded else None
         try:
