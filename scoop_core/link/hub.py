@@ -82,7 +82,7 @@ class StreamHub(Hub):
         self._peers: dict[str, tuple[int, Stream]] = {}
         self._readable: list[int] = []
         self._gone: list[str] = []
-        self._poller = Poller()
+        self._poller = Poller(spare=1)
         self._poller.register(self._listener.fileno())
 
     def watch(self, fd: int) -> None:

@@ -74,7 +74,7 @@ class Link:
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)
         os.set_blocking(self._ring, False)
-        self._poller = Poller()
+        self._poller = Poller(spare=2)
         for fd in (*end.descriptors, self._bell, lifeline):
             if fd is not None:
                 self._poller.register(fd)

@@ -12,7 +12,9 @@ from scoop_core.hosts import processors
 QUICK = 0.001
 #: Who has been answered quickly looks again and again for the next answer before it sleeps, for so many seconds. To
 #: be woken takes longer than all else in a round trip (on a virtual machine, where a processor that has nothing to do
-#: is given away, 0.1 ms and more), and in each round trip four processes would be, one after the other.
+#: is given away, 0.1 ms and more), and in each round trip four processes would be, one after the other. Who looks keeps
+#: a processor busy, and gives way to others of it more slowly than who sleeps: so all may look only where there are
+#: three, for a program, the broker and a worker; on two, the broker alone does, as it is in every hop.
 SPIN = 0.0005
 #: After a look that was in vain it takes twice as many quick answers in a row until the next; so many at the most.
 WARY = 64
@@ -24,17 +26,21 @@ def milliseconds(seconds: float | None) -> int | None:
 
 
 class Poller:
-    """Waits for any of several descriptors."""
+    """Waits for any of several descriptors.
 
-    def __init__(self) -> None:
-        poll = select.poll()
+    Args:
+        spare: on so many processors it only ever sleeps: whoever it waits for needs them.
+    """
+
+    def __init__(self, spare: int) -> None:
+        poll = select.poll()  # with few descriptors it is faster than `epoll`
         self._poll = poll.poll
         self.modify = poll.modify
         self.unregister = poll.unregister
         self._register = poll.register
         self._quick = 0  # waits in a row that were short
         self._needed = 1  # so many before looking is worth while
-        self._alone = processors() == 1  # whoever we wait for needs the only one
+        self._sleeps = processors() <= spare
 
     def register(self, fd: int, events: int = select.POLLIN) -> None:
         """Wait for this one too."""
@@ -48,7 +54,7 @@ class Poller:
             sleepy: sleep at once: others need the processor, or the interpreter.
         """
         began = perf_counter()
-        if self._quick >= self._needed and not (sleepy or self._alone) and (seconds is None or seconds > SPIN):
+        if self._quick >= self._needed and not (sleepy or self._sleeps) and (seconds is None or seconds > SPIN):
             end = began + SPIN
             while perf_counter() < end:
                 events = self._poll(0)

@@ -15,7 +15,7 @@ class Bell:
     """A poller with one descriptor, and how often it has given way while it looked."""
 
     def __init__(self) -> None:
-        self.poller = Poller()
+        self.poller = Poller(spare=1)
         self._end, self._other = os.pipe()
         self.poller.register(self._end)
         self.looks = 0
@@ -83,7 +83,7 @@ def test_who_is_told_to_sleep_does_not_look(bell: Bell) -> None:
     assert bell.in_vain(sleepy=True) == 0
 
 
-def test_nobody_looks_where_there_is_one_processor(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_looks_where_others_need_all_processors(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "processors", lambda: 1)
     alone = Bell()
     monkeypatch.setattr(os, "sched_yield", alone.look)
