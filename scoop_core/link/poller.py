@@ -12,9 +12,9 @@ from scoop_core.hosts import processors
 QUICK = 0.001
 #: Who has been answered quickly looks again and again for the next answer before it sleeps, for so many seconds. To
 #: be woken takes longer than all else in a round trip (on a virtual machine, where a processor that has nothing to do
-#: is given away, 0.1 ms and more), and in each round trip four processes would be, one after the other. Who looks keeps
-#: a processor busy, and gives way to others of it more slowly than who sleeps: so all may look only where there are
-#: three, for a program, the broker and a worker; on two, the broker alone does, as it is in every hop.
+#: is given away, 0.1 ms and more), and in each round trip four processes would be, one after the other. Who looks
+#: keeps a processor busy, and gives way to others of it more slowly than who sleeps: so all may look only where there
+#: are three, for a program, the broker and a worker; on two, the broker alone does, as it is in every hop.
 SPIN = 0.0005
 #: After a look that was in vain it takes twice as many quick answers in a row until the next; so many at the most.
 WARY = 64
