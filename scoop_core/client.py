@@ -194,10 +194,9 @@ class Client(Peer):
         except Exception as error:
             future._fail(explain_argument(packed.name, args, kwargs, error))
             return future
-        quiet = not self.owner.pending and not self.owner.dirty
-        self.owner.call(future, packed, self._spec(packed, options), frozen)
-        if quiet:  # nothing is under way: it would only wait
-            self.owner.flush()
+        quiet = not self.owner.pending and not self.owner.dirty  # nothing is under way: it would only wait
+        self.owner.call(future, packed, self._spec(packed, options), frozen, at_once=quiet)
+        if quiet:
             self.link.flush()
         else:
             self.link.nudge()

@@ -116,7 +116,7 @@ class Owner:
         if packed.parcel.buffers:
             job.parcels.append(packed.parcel)
 
-    def call(self, future: Future, packed: PackedFunction, spec: m.Spec, frozen: Any) -> None:
+    def call(self, future: Future, packed: PackedFunction, spec: m.Spec, frozen: Any, at_once: bool = False) -> None:
         """Hand out one call, with the next flush.
 
         Args:
@@ -124,6 +124,7 @@ class Owner:
             packed: the function.
             spec: of its job; calls with equal ones share a job.
             frozen: the call, from `Packer.freeze`.
+            at_once: do not wait for others that could go with it.
         """
         key = (packed.digest, spec.root, spec.run, spec.group, spec.retries, spec.priority, spec.worker, spec.limit)
         with self._lock:
@@ -139,7 +140,7 @@ class Owner:
             job.futures[index] = future
             job.waiting.append(frozen)
             self.dirty[job] = None
-            if len(job.waiting) >= CALLS:
+            if at_once or len(job.waiting) >= CALLS:
                 self._hand_out(job)
 
     def flush(self) -> None:

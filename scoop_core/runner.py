@@ -23,6 +23,7 @@ from scoop_core.strip import SHORT
 from scoop_core.watching import Watch
 from scoop_core.worker_state import GroupCount, Piece, WorkerState
 
+_SEQ = struct.Struct("<Q")
 _now = time.perf_counter
 
 
@@ -234,7 +235,7 @@ class Runner:
         fiber.piece = piece
         self._state.begin(piece)
         if self._board is not None:
-            struct.pack_into("<Q", self._board, 0, assign.seq)
+            _SEQ.pack_into(self._board, 0, assign.seq)
         accounts.context = group = accounts.of_spec(spec)
         accounts.running = accounts.parent = piece
         accounts.piece_since = time.time()
