@@ -603,6 +603,7 @@ def test_an_interrupt_while_another_thread_serves_ends_a_wait_too(wire: Wire, in
     other.start()
     eventually(lambda: link._serving)
     interrupted(link, lambda: link._waiting)
+    assert not link._waiting, "nobody wakes it any more"
     over.append(1)
     link._wake()
     other.join(10)

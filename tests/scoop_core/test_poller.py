@@ -14,8 +14,8 @@ from scoop_core.link.poller import SPIN, WARY, Poller, milliseconds
 class Bell:
     """A poller with one descriptor, and how often it has given way while it looked."""
 
-    def __init__(self) -> None:
-        self.poller = Poller(spare=1)
+    def __init__(self, spare: int = 1) -> None:
+        self.poller = Poller(spare)
         self._end, self._other = os.pipe()
         self.poller.register(self._end)
         self.looks = 0
@@ -83,13 +83,16 @@ def test_who_is_told_to_sleep_does_not_look(bell: Bell) -> None:
     assert bell.in_vain(sleepy=True) == 0
 
 
-def test_nobody_looks_where_others_need_all_processors(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "processors", lambda: 1)
-    alone = Bell()
-    monkeypatch.setattr(os, "sched_yield", alone.look)
-    alone.answered()
-    assert alone.in_vain() == 0
-    alone.close()
+@pytest.mark.parametrize(("count", "spare", "looks"), [(1, 1, False), (2, 1, True), (2, 2, False), (3, 2, True)])
+def test_nobody_looks_where_others_need_all_processors(
+    bell: Bell, monkeypatch: pytest.MonkeyPatch, count: int, spare: int, looks: bool
+) -> None:
+    monkeypatch.setattr(poller, "processors", lambda: count)
+    other = Bell(spare)
+    monkeypatch.setattr(os, "sched_yield", other.look)
+    other.answered()
+    assert (other.in_vain() > 0) is looks
+    other.close()
 
 
 def test_a_wait_is_never_shorter_than_was_asked_for() -> None:
