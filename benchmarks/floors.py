@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -22,8 +24,10 @@ from typing import Any
 import scoop
 from benchmarks.tasks import tree, zeros
 from scoop import futures, shared
+from scoop_core.hosts import processors
 
 MEGABYTES = 200
+_DOUBLE = struct.Struct("d")
 
 
 def seconds(work: Callable[[], object], repeat: int = 5) -> float:
@@ -77,6 +81,47 @@ def round_trip(between: int = 1, repeat: int = 2000) -> float:
     for child in children:
         os.waitpid(child, 0)
     return took
+
+
+def answer(pause: float = 0.0, times: int = 2000, busy: bool = False) -> float:
+    """Seconds of CPU that a process takes to wake up, read a byte and answer.
+
+    Args:
+        pause: for so many seconds it sleeps in between.
+        times: how often it is asked.
+        busy: whether all processors have something else to do meanwhile.
+    """
+    mine, other = socket.socketpair()
+    child = os.fork()
+    if not child:
+        mine.close()
+        while other.recv(1):
+            other.sendall(_DOUBLE.pack(time.process_time()))
+        os._exit(0)
+    other.close()
+    computing = [compute() for _ in range(processors() if busy else 0)]
+
+    def ask() -> float:
+        time.sleep(pause)
+        mine.sendall(b"x")
+        return float(_DOUBLE.unpack(mine.recv(_DOUBLE.size))[0])
+
+    before = ask()
+    used = [ask() for _ in range(times)][-1] - before
+    mine.close()
+    for process in computing:
+        os.kill(process, signal.SIGKILL)
+    for process in (child, *computing):
+        os.waitpid(process, 0)
+    return used / times
+
+
+def compute() -> int:
+    """A process that computes until it is killed."""
+    child = os.fork()
+    while not child:
+        pass
+    return child
 
 
 class Call:
@@ -159,6 +204,8 @@ def main() -> None:
     with scoop.start(2):
         ours = seconds(lambda: futures.submit(abs, 1).result(), 2000)
     print(f"a task by way of the broker                {ours * 1e6:8.0f} µs")
+    print(f"an answer of a process, CPU                {answer() * 1e6:8.0f} µs")
+    print(f"... 20 times a second, all processors busy {answer(0.05, 60, busy=True) * 1e6:8.0f} µs")
     print(f"{MEGABYTES} MB written to shared memory            {writing() * 1e3:8.0f} ms")
     print(f"{MEGABYTES} MB shared with two workers             {sharing() * 1e3:8.0f} ms")
     ours, bare = trees()
