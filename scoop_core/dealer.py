@@ -77,10 +77,11 @@ class Dealer:
 
     def deal(self, now: float) -> None:
         """Give work to those who have none, as far as it goes; then ask the rich for more."""
+        ledger = self._ledger
         fed: list[Worker] = []
-        # Who has rested last goes first: its processor's caches, and all that the system knows of it, are still warm.
-        for name in reversed(list(self._ledger.idle)):
-            worker = self._ledger.workers[name]
+        while ledger.idle:
+            # Who has rested last goes first: most of what it needs is still in its processor's caches.
+            worker = ledger.workers[next(reversed(ledger.idle))]
             job = self._choose(worker)
             if job is None:
                 break
@@ -173,8 +174,11 @@ class Dealer:
         mean = ledger.means.get(job.spec.function)
         size, stint = self._size(job, span, mean)
         lo, hi = span.lo, min(span.lo + size, span.hi, chunk.hi)
+        key = (job.owner, job.number, chunk.lo)
+        has_chunk = worker.chunk == key
+        worker.chunk = None if chunk.parcel.buffers else key
         travels, lies = chunk.weight
-        sent = travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
+        sent = 0 if has_chunk else travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
         digest = job.spec.function
         if digest not in worker.known:
             worker.known.add(digest)
@@ -182,7 +186,7 @@ class Dealer:
             sent += sum(weight(function.parcel, function.frames))
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
-        cut = (lo, hi, chunk.lo, chunk.form, chunk.parcel)
+        cut = (lo, hi, chunk.lo, chunk.form, None if has_chunk else chunk.parcel)
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
         ledger.deliver(worker.name, assign, chunk.frames)
         worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)

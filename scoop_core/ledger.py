@@ -162,6 +162,7 @@ class Worker(msgspec.Struct, eq=False):
     spent: bool = False  # had nothing to share when it was last asked
     retiring: bool = False
     known: set[bytes] = set()  # functions
+    chunk: tuple[str, int, int] | None = None  # whose arguments it has, from its last piece: owner, job, first index
     own: deque[Job] = msgspec.field(default_factory=deque)  # jobs that must run here and nowhere else
     task: str = ""
     since: float = 0.0

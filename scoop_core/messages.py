@@ -252,7 +252,10 @@ class Forget(Header, tag="forget"):
 
 
 class Assign(Header, tag="assign"):
-    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`; to last about `stint` seconds."""
+    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`; to last about `stint` seconds.
+
+    A chunk without buffers does not travel again: then `parcel` is None, for it is that of the piece before.
+    """
 
     seq: int
     owner: str
@@ -262,7 +265,7 @@ class Assign(Header, tag="assign"):
     hi: int
     base: int
     form: str
-    parcel: Parcel
+    parcel: Parcel | None
     stint: float = 0.0
 
 

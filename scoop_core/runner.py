@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from functools import partial
 from mmap import mmap
@@ -60,6 +60,7 @@ class Runner:
         self._mishaps = mishaps
         self._board = board
         self.watch = watch
+        self._chunk: tuple[m.Parcel | None, Sequence[Any]] = (None, ())
         self._functions: dict[bytes, Any] = {}  # by digest; as they came, until they are needed
 
     # ---- functions that the broker sent ------------------------------------------------------------------------
@@ -71,6 +72,16 @@ class Runner:
     def forget(self, digest: bytes) -> None:
         """No more pieces of this function will come."""
         self._functions.pop(digest, None)
+
+    def _unpack(self, piece: Piece) -> Sequence[Any]:
+        """The arguments of the chunk of a piece; those without buffers are kept for the next piece of it. (Each is
+        either of a type that can't change, or unpickled for its own task only.)"""
+        parcel, items = self._chunk
+        if parcel is not piece.parcel:
+            items = self._packer.unpack_items(piece.assign.form, piece.parcel, piece.frames)
+            if not piece.parcel.buffers:
+                self._chunk = (piece.parcel, items)
+        return items
 
     # ---- tasks of the worker's own -----------------------------------------------------------------------------
 
@@ -248,7 +259,7 @@ class Runner:
             piece.function = function
             if self.watch is not None:
                 function = self.watch.wrap(function, group)
-            arguments = self._packer.unpack_items(assign.form, assign.parcel, piece.frames)
+            arguments = self._unpack(piece)
             piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
             piece.begin(piece.arguments)
             # Only now: the first task of a function imports its module, and can't be interrupted while it does.

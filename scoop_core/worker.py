@@ -78,6 +78,7 @@ class Worker(Peer):
         self._watch = watch
         self._beat = BEAT
         self._stopped = False
+        self._chunk = m.Parcel(b"")  # of the last piece that came
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
         self.accounts = accounts = Accounts(self.name, self.link, state)
@@ -342,7 +343,12 @@ class Worker(Peer):
     # ---- messages ----------------------------------------------------------------------------------------------
 
     def _assign(self, message: m.Assign, frames: m.Frames) -> None:
-        self.state.pieces.append(Piece(message, frames))
+        parcel = message.parcel
+        if parcel is None:
+            parcel = self._chunk
+        elif not parcel.buffers:
+            self._chunk = parcel
+        self.state.pieces.append(Piece(message, parcel, frames))
         self.state.rested = False
         self.state.seq = message.seq  # last, see `_idle`
 

@@ -131,9 +131,10 @@ class Piece(Stretch):
     function: Any = None
     arguments: Sequence[Any] = ()
 
-    def __init__(self, assign: m.Assign, frames: m.Frames) -> None:
+    def __init__(self, assign: m.Assign, parcel: m.Parcel, frames: m.Frames) -> None:
         super().__init__(assign.lo, assign.hi)
         self.assign = assign
+        self.parcel = parcel  # the chunk that they are cut from; the same object for pieces of the same one
         self.frames = frames
         self.failures: list[m.Failure] = []
 

@@ -9,6 +9,7 @@ import operator
 import pickle
 import re
 import resource
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -231,6 +232,17 @@ def test_tasks_may_change_arrays_that_they_were_given(pool: Pool, size: int) -> 
     assert set(futures.map(double, [array] * 1000)) == {2 * size}, "each has one of its own"
     assert {futures.submit(double, array).result() for _ in range(20)} == {2 * size}
     assert array.sum() == size
+
+
+def test_tasks_may_change_arguments_of_which_several_pieces_come_from_one_pickle(pool: Pool) -> None:
+    def grow(numbers: list[int], seconds: float) -> int:
+        time.sleep(seconds)
+        numbers.append(1)
+        return len(numbers)
+
+    for _ in range(2):
+        assert list(futures.map(grow, [[] for _ in range(200)], [0.002] * 200)) == [1] * 200
+        assert list(futures.map(operator.add, range(3000), [1] * 3000)) == list(range(1, 3001))
 
 
 def test_equal_results_are_not_the_same_object(pool: Pool, cells: Cells) -> None:

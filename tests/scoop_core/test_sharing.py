@@ -55,7 +55,7 @@ class Wire:
 @pytest.fixture
 def piece() -> Piece:
     """One that runs, and has come to the third of its ten tasks."""
-    piece = Piece(m.Assign(1, "r0", 1, SPEC, 0, 10, 0, "column", m.Parcel(b"")), [])
+    piece = Piece(m.Assign(1, "r0", 1, SPEC, 0, 10, 0, "column", None), m.Parcel(b""), [])
     piece.begin(range(10))
     piece.out = [next(piece.items) for _ in range(2)]
     next(piece.items)

@@ -142,7 +142,7 @@ def test_a_half_of_one_is_one() -> None:
 
 def piece(seq: int, lo: int = 0, hi: int = 10) -> Piece:
     spec = m.Spec(b"f", "f", "r", 1, 1, 0)
-    return Piece(m.Assign(seq, "r", 1, spec, lo, hi, 0, "column", m.Parcel(b"")), [])
+    return Piece(m.Assign(seq, "r", 1, spec, lo, hi, 0, "column", None), m.Parcel(b""), [])
 
 
 def always(stretch: Stretch) -> bool:

@@ -518,7 +518,7 @@ class Worker(Peer):
             assert message.base <= message.lo < message.hi, f"an empty piece: {message}"
             self.seq = message.seq
             self.rested = False
-            self.state.pieces.append(Piece(message, []))
+            self.state.pieces.append(Piece(message, m.Parcel(b""), []))
         elif isinstance(message, m.Define):
             self.functions.add(message.digest)
         elif isinstance(message, m.Forget):
