@@ -49,10 +49,9 @@ class Dealer:
             if worker is not None:
                 worker.own.append(job)
             return
-        root = ledger.roots.get(job.spec.root) or ledger.root(job.spec.root)
+        root = ledger.root(job.spec.root)
         if not root.ready:  # it had nothing to do for a while: no credit for that
-            if ledger.claims:
-                root.used = max(root.used, ledger.least())
+            root.used = max(root.used, ledger.least())
             ledger.claims[root.name] = root
         jobs = root.ready.setdefault(job.spec.priority, deque())
         # Tasks of tasks go first: somebody in the pool waits for them.
@@ -282,4 +281,4 @@ class Dealer:
 def _first(worker: Worker) -> tuple[Piece, bool]:
     """The piece that the worker has probably begun, and whether it holds others that may run elsewhere."""
     piece, *others = worker.held.values()
-    return piece, bool(others) and any(not other.job.spec.worker for other in others)
+    return piece, any(not other.job.spec.worker for other in others)

@@ -131,7 +131,7 @@ class Link:
             self._flush()
             return
         # An interrupt between sending and noting it would garble all that follows.
-        shield = self._shield() if self._shielded else None
+        shield = Shield() if self._shielded == get_ident() else None
         try:
             while self._outbox:  # again, if something came while the lock was being released
                 if not self._writing.acquire(blocking=False):
@@ -145,10 +145,6 @@ class Link:
             if shield is not None:
                 shield.end()
 
-    def _shield(self) -> Shield | None:
-        """A shield, if this thread needs one."""
-        return Shield() if self._shielded == get_ident() else None
-
     def _flush(self) -> None:
         outbox, end = self._outbox, self._end
         if not outbox and not end.waiting:
@@ -156,11 +152,7 @@ class Link:
         with self._writing:
             while outbox:
                 header, frames = outbox.popleft()
-                try:
-                    data = m.encode(header)
-                except UnicodeEncodeError:
-                    data = m.encode_any(header)
-                end.put(data, frames)
+                end.put(m.encode_any(header), frames)
             end.flush()
             if end.waiting != self._blocked and end.descriptors:
                 self._blocked = end.waiting
@@ -192,7 +184,7 @@ class Link:
         if until():
             return True
         end = None if timeout is None else time.monotonic() + timeout
-        shield = self._shield() if self._shielded else None
+        shield = Shield() if self._shielded == get_ident() else None
         try:
             if self._server == get_ident():  # in a callback, within a turn
                 return self._serve(until, end, shield)
@@ -332,7 +324,7 @@ class Link:
 
     def poll(self) -> None:
         """Handle what has arrived, without waiting; nothing if another thread has its turn."""
-        shield = self._shield() if self._shielded else None
+        shield = Shield() if self._shielded == get_ident() else None
         try:
             if self._mutex.acquire(blocking=False):
                 before, self._server = self._server, get_ident()
