@@ -8,7 +8,6 @@ from typing import Any
 
 from scoop_core import messages as m
 from scoop_core.link import Link
-from scoop_core.output import Outputs
 from scoop_core.payload import function_name
 from scoop_core.strip import Strip
 from scoop_core.task_tree import Place, top
@@ -38,13 +37,12 @@ class Accounts:
         self.context: GroupCount | None = None  # of the task that runs now
         self.running: Stretch | None = None  # what it belongs to
         self.parent: object = None  # the call, lot or piece that runs now: what it submits, it alone waits for
-        self.outputs: Outputs | None = None  # of this worker
         self.piece_since = 0.0  # when the last piece began, by the clock on the wall
-        self.done = 0  # tasks, whoever submitted them
         self.news = False  # there is something to tell
         self.own_news = False  # of tasks that only this worker knows
         self.told = 0.0  # when the broker was told
         self.telling = threading.Lock()  # held until the tally is under way
+        self.ticking = False  # what there is to tell will be told soon
         self.strip = Strip(_now)  # of what has run
         self._started = _now()
         self._cpu = time.process_time()
@@ -113,6 +111,12 @@ class Accounts:
         """A count of the worker's own tasks has changed."""
         self.news = self.own_news = True
 
+    def hurry(self) -> None:
+        """There is something to tell, and perhaps nobody who would look for it soon."""
+        if not self.ticking:
+            self.ticking = True
+            self._link.nudge()
+
     def tally(self, now: float) -> None:
         """Tell the broker what happened here since the last time, with the next flush."""
         with self.telling:
@@ -126,9 +130,8 @@ class Accounts:
             # Of a task within a task it is not known when it began.
             own = isinstance(piece, Piece) and context is not None and context.place.group == piece.assign.spec.group
             since = self.piece_since if own else 0.0
-            prints = self.outputs.lines if self.outputs is not None else 0
             spans, open = self.strip.take(), self.strip.open(context)
             waits = self._state.waits
-            self._link.post(m.Tally(tuple(tallies), task, since, busy, self.done, cpu, prints, spans, open, waits))
+            self._link.post(m.Tally(tuple(tallies), task, since, busy, cpu, spans, open, waits))
         if len(self._groups) > GROUPS:
             self._groups = {k: g for k, g in self._groups.items() if g.queued or g.running}

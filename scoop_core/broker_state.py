@@ -134,7 +134,7 @@ class BrokerState:
         elif message.what == "picture":
             value = self.picture(now, peer, message.job)
         elif message.what == "timeline":
-            value = self._timeline(peer, message.job)
+            value = self._timeline(peer, message.job, now)
         elif message.what == "running":
             value = any(
                 piece.job.owner == peer and piece.job.number == message.job and piece.lo <= message.index < piece.hi
@@ -146,8 +146,8 @@ class BrokerState:
             value = calls.find(message.id) if message.id else calls.latest(peer)
         self.ledger.send(peer, m.Answer(message.number, value))
 
-    def _timeline(self, peer: str, run: int) -> dict[str, Any]:
-        open = ((worker.name, worker.open) for worker in self.ledger.workers.values() if worker.open)
+    def _timeline(self, peer: str, run: int, now: float) -> dict[str, Any]:
+        open = ((worker.name, ran) for worker in self.ledger.workers.values() if (ran := worker.runs(now)))
         return self.ledger.tree.timeline(open, peer if run >= 0 else "", run)
 
     def _watch(self, peer: str, message: m.Watch, frames: m.Frames, now: float) -> None:

@@ -19,7 +19,6 @@ from scoop_core.contract import AnyPool, Sink, Viewer
 from scoop_core.errors import BrokerLost, NoSuchWorker, NotPicklable, StartFailed
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
-from scoop_core.output import DISPLAY
 from scoop_core.owner import DEFAULT, Options
 from scoop_core.payload import PackedFunction, explain_argument
 from scoop_core.peer import Peer
@@ -30,7 +29,7 @@ from scoop_core.tunnel import Tunnel
 
 def to_terminal(run: int, worker: str, stream: str, text: str) -> None:
     """Print what a task printed, with the worker's name before each line; of displays, their text."""
-    if stream == DISPLAY:
+    if stream == m.DISPLAY:
         (content,) = json.loads(text).values()
         text = f"{content['data'].get('text/plain', '')}\n"
     target = sys.stderr if stream == "stderr" else sys.stdout

@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 
-#: A piece of work sent to a worker should last about this long, in seconds: to send it and its outcomes costs about
-#: 1 ms of CPU in three processes, whose caches others have used meanwhile. What is left of a running piece can still
-#: be given to others, and its outcomes go out before it is over if it takes longer than it should.
+#: A piece of work sent to a worker is half of a worker's share of what waits, but of short tasks it lasts no longer
+#: than this, in seconds: that is how late people may see what is over. Outcomes go out before its end if it takes
+#: longer than it should.
+LONG_PIECE_SECONDS = 0.500
+#: So pieces get shorter towards the end, for all workers to be done together; but not shorter than this part of what
+#: each worker has spent on the job by then. To send a piece and its outcomes costs about 1 ms of CPU in three
+#: processes, whose caches others have used meanwhile, and what is left of a running one can be shared.
+LEAST_SHARE = 1 / 4
+#: Tasks that take this long, in seconds, travel alone.
 PIECE_SECONDS = 0.080
-#: Where much waits, pieces of shorter tasks last this part of a worker's share of it, ...
-SHARE_OF_PIECE = 1 / 4
-#: ... up to so many seconds: that is how late people may see what is over.
-LONG_PIECE_SECONDS = 0.250
 #: It has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took, it
 #: does not hear that others have something more urgent.
 PIECE_TASKS = 100_000
@@ -30,7 +32,7 @@ PREFETCH = 1.25
 #: often, in seconds.
 FLUSH_SECONDS = 0.1
 #: A worker that runs on without news says so this often, in seconds.
-QUIET_SECONDS = 0.5
+QUIET_SECONDS = 1.0
 #: A cancelled task that has not ended after this many seconds loses its worker, which is replaced.
 CANCEL_GRACE = 1.0
 #: How often a task may be run again after its worker died.
@@ -49,7 +51,7 @@ RECALL_SECONDS = 10.0
 #: replaced.
 STOPPED_SECONDS = 2.0
 #: An interrupt is heard after so many seconds at the latest (to look that often costs a waiting root nothing).
-INTERRUPT_SECONDS = 0.2
+INTERRUPT_SECONDS = 0.5
 #: Who is connected over a network asks for a sign of life so often, in seconds, and takes the other for gone when
 #: there was none for so long: a host that is cut off is noticed, and a cut that is mended before does no harm.
 HEARTBEAT_SECONDS = 2.0

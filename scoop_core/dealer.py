@@ -8,11 +8,11 @@ from math import ceil
 from scoop_core import messages as m
 from scoop_core.config import (
     BROKER_SECONDS,
+    LEAST_SHARE,
     LONG_PIECE_SECONDS,
     PIECE_SECONDS,
     PIECE_TASKS,
     PREFETCH,
-    SHARE_OF_PIECE,
 )
 from scoop_core.endings import Endings
 from scoop_core.ledger import Job, Ledger, Piece, Root, Span, Worker, used, weight
@@ -60,6 +60,7 @@ class Dealer:
     def take_back(self, worker: Worker, piece: Piece, lo: int, now: float) -> None:
         """The worker will not do tasks [lo, end) of this piece: those that are wanted still wait again."""
         hi, piece.hi = piece.hi, lo
+        self.charge(piece.job, (lo - hi) * piece.each)
         if piece.lo == piece.hi:
             worker.held.pop(piece.seq, None)
             worker.parked.pop(piece.seq, None)
@@ -188,32 +189,41 @@ class Dealer:
         cut = (lo, hi, chunk.lo, chunk.form, None if has_chunk else chunk.parcel)
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
         ledger.deliver(worker.name, assign, chunk.frames)
-        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint)
+        if not (worker.held or worker.awake or worker.occupied):
+            worker.task, worker.since = "", now
+        each = GUESS if mean is None else mean
+        worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint, each)
         if hi == span.hi:
             job.waiting.popleft()
         else:
             span.lo = hi
         job.queued -= hi - lo
-        work = (hi - lo) * (GUESS if mean is None else mean)
-        job.used += work
-        ledger.roots[job.spec.root].used += work
+        self.charge(job, (hi - lo) * each)
         worker.spent = False
         worker.state = "busy"
         ledger.idle.pop(worker.name, None)
         ledger.able[worker.name] = None
         ledger.tree.sent(job.spec, sent, now)
 
+    def charge(self, job: Job, seconds: float) -> None:
+        """Note that workers spend so much more time on this job; or less, as they give tasks back or were faster."""
+        job.used = max(0.0, job.used + seconds)
+        if (root := self._ledger.roots.get(job.spec.root)) is not None:
+            root.used += seconds
+
     def _size(self, job: Job, span: Span, mean: float | None) -> tuple[int, float]:
         """How many tasks the job's next piece should have, and how long it should last, in seconds."""
-        workers = max(1, len(self._ledger.workers))
-        share = job.queued * mean / workers if mean is not None and mean < PIECE_SECONDS else 0.0
-        stint = max(PIECE_SECONDS, min(LONG_PIECE_SECONDS, share * SHARE_OF_PIECE), workers * BROKER_SECONDS)
         # One where nothing is known, where a death must point at one, or where none may run twice or for too long.
         if mean is None or span.deaths or not job.spec.retries or job.spec.limit:
-            return 1, stint
+            return 1, PIECE_SECONDS
         mean = max(mean, 1e-8)
-        fair = max(ceil(job.queued / (2 * workers)), int(WORTH_SHARING / mean))
-        return max(1, min(int(stint / mean), fair, PIECE_TASKS)), stint
+        workers = max(1, len(self._ledger.workers))
+        longest = LONG_PIECE_SECONDS if mean < PIECE_SECONDS else PIECE_SECONDS
+        longest = max(longest, workers * BROKER_SECONDS)
+        least = max(WORTH_SHARING, job.used / workers * LEAST_SHARE)
+        size = max(ceil(job.queued / (2 * workers)), int(least / mean))
+        size = max(1, min(size, int(longest / mean), PIECE_TASKS))
+        return size, max(PIECE_SECONDS, min(longest, size * mean))
 
     # ---- asking ------------------------------------------------------------------------------------------------
 

@@ -126,6 +126,7 @@ class Piece(msgspec.Struct):
     hi: int
     deaths: float
     stint: float = 0.0  # how long it should last, in seconds
+    each: float = 0.0  # seconds a task that its root is charged for, until it is known how long they have taken
     cancelled: list[tuple[int, int]] = []  # spans; the worker has been told
     late: bool = False  # its only task ran longer than it may, and is cancelled; its owner has been told why
 
@@ -177,6 +178,16 @@ class Worker(msgspec.Struct, eq=False):
     waits: int = 0  # from this seq on its pieces have not begun, it said
     dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
     rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
+
+    def runs(self, now: float) -> m.Ran | None:
+        """What it runs, up to now, and has not told as over; None if it runs nothing that is known."""
+        if (open := self.open) is not None:
+            return msgspec.structs.replace(open, ended=max(now, open.ended))
+        piece = next(iter(self.held.values()), None)
+        if piece is None or not self.since:
+            return None
+        spec = piece.job.spec
+        return m.Ran(spec.root, spec.run, spec.name, self.since, max(now, self.since), 0, 0)
 
     def piece(self, seq: int) -> Piece | None:
         return self.held.get(seq) or self.parked.get(seq)

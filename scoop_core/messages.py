@@ -363,6 +363,10 @@ class Interrupted(Header, tag="interrupted"):
     index: int = -1
 
 
+#: What is no text goes as a stream of this name: each message of it is JSON, that whoever shows it understands.
+DISPLAY = "display"
+
+
 class Output(Header, tag="output"):
     """What a task printed; goes to its root."""
 
@@ -414,15 +418,13 @@ class Mishap(Header, tag="mishap"):
 
 
 class Tally(Header, tag="tally"):
-    """A worker's account of itself."""
+    """A worker's account of itself: of what the broker can't know from outcomes."""
 
     groups: tuple[GroupTally, ...]
     task: str
     since: float
     busy: float  # as in Done
-    done: int  # tasks, since it started
     cpu: float = 0.0  # as in Done
-    prints: int = 0  # lines that tasks have printed, since it started
     spans: tuple[Ran, ...] = ()  # as in Done
     open: Ran | None = None  # what has run since the last of these, and runs on
     waits: int = 0  # from this seq on its pieces have not begun; 0 if all have

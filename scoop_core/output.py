@@ -17,8 +17,6 @@ LIMIT = 64 * 1024
 #: What is remembered of the last prints, in characters and in writes, for those who ask what a failed task printed.
 RECENT = 64 * 1024
 WRITES = 4096
-#: What is no text goes as a stream of this name: each message of it is JSON, that whoever shows it understands.
-DISPLAY = "display"
 #: Root, run, stream.
 Key = tuple[str, int, str]
 
@@ -31,6 +29,7 @@ class Outputs:
         post: sends a message with the next flush.
         context: tells what runs now: something with `root` and `run`, or None.
         task: tells which task that is, as a value that differs for those that run by turns.
+        hurry: there is something to flush soon.
     """
 
     def __init__(
@@ -39,14 +38,15 @@ class Outputs:
         post: Callable[[m.Header, m.Frames], None],
         context: Callable[[], Any],
         task: Callable[[], Hashable] = lambda: None,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
         self._worker = worker
         self._post = post
         self._context = context
         self._task = task
+        self._hurry = hurry
         self._recent: deque[tuple[float, Hashable, str]] = deque(maxlen=WRITES)
         self._remembered = 0  # characters in `_recent`
-        self.lines = 0  # that tasks have printed
         self._texts: deque[tuple[str, int, str, str]] = deque()
         self._rest: dict[Key, str] = {}  # lines without an end
         # The IO thread flushes as well, and what is printed must keep its order.
@@ -65,23 +65,24 @@ class Outputs:
             otherwise.write(text)
             otherwise.flush()
             return
-        self.lines += text.count("\n")
         self._remember(text)
-        self._texts.append((context.root, context.run, stream, text))
-        self._held += len(text)
-        if self._held > LIMIT:
-            self.flush()
+        self._hold(context, stream, text)
 
     def show(self, content: str) -> bool:
         """Send something else than text, in the order in which the task has said it; False if no task runs."""
         context = self._context()
         if context is None:
             return False
-        self._texts.append((context.root, context.run, DISPLAY, content))
-        self._held += len(content)
+        self._hold(context, m.DISPLAY, content)
+        return True
+
+    def _hold(self, context: Any, stream: str, text: str) -> None:
+        self._texts.append((context.root, context.run, stream, text))
+        self._held += len(text)
         if self._held > LIMIT:
             self.flush()
-        return True
+        else:
+            self._hurry()
 
     def _remember(self, text: str) -> None:
         recent = self._recent
@@ -103,17 +104,17 @@ class Outputs:
         text = "".join(text for when, who, text in list(self._recent) if when >= since and who == task)
         return text if len(text) <= size else f"…{text[1 - size :]}"
 
-    def flush(self, rest: bool = False) -> None:
-        """Send what was printed, neighbouring prints of one run together.
+    def flush(self, rest: bool = False) -> bool:
+        """Send what was printed, neighbouring prints of one run together; tell whether there was something.
 
         Args:
             rest: also what is no whole line yet; else it waits for its end, as a print comes in several writes.
         """
         # In this order: who has taken texts away may not have sent them yet.
         if not self._texts and not self._flushing and not (rest and self._rest):
-            return
+            return False
         if not self._mutex.acquire(timeout=1.0):  # its owner was interrupted at the worst moment
-            return
+            return True
         try:
             self._flushing += 1
             self._held = 0
@@ -135,9 +136,10 @@ class Outputs:
         finally:
             self._flushing -= 1
             self._mutex.release()
+        return True
 
     def _send(self, key: Key, parts: list[str]) -> None:
-        if key[2] == DISPLAY:
+        if key[2] == m.DISPLAY:
             for other in [other for other in self._rest if other[:2] == key[:2]]:
                 self._post_text(other, self._rest.pop(other))
             for content in parts:

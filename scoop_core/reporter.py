@@ -10,7 +10,6 @@ from typing import Any
 from scoop_core import messages as m
 from scoop_core.accounts import Accounts
 from scoop_core.calls import call_of
-from scoop_core.config import FLUSH_SECONDS
 from scoop_core.fibers import Fibers
 from scoop_core.link import Link
 from scoop_core.mishaps import Call, Mishaps
@@ -66,7 +65,7 @@ class Reporter:
             lo = piece.lo + piece.sent
             values = piece.out[piece.sent :]
             count = len(values)
-            self._account(count, over)
+            self._account()
             if count:
                 self._send_done(piece, lo, values, over)
             elif over:  # there may be a tally
@@ -74,15 +73,12 @@ class Reporter:
             if over and lo + count < piece.hi:  # it was interrupted
                 self._link.send(m.Dropped(piece.assign.seq, lo + count, piece.hi))
 
-    def _account(self, count: int, over: bool) -> None:
-        """So many more tasks are done. The tally leaves before their outcomes if it is due soon, or if it tells of
-        tasks that only this worker knows: who has all results has all counts then."""
+    def _account(self) -> None:
+        """What there is to tell of tasks that only this worker knows leaves before the outcomes of the piece: who has
+        all results has all counts then."""
         accounts = self._accounts
-        accounts.done += count
-        accounts.news = accounts.news or count > 0
-        now = _now()
-        if accounts.own_news or (over and now - accounts.told > FLUSH_SECONDS / 2):
-            accounts.tally(now)
+        if accounts.own_news:
+            accounts.tally(_now())
         elif accounts.telling.locked():  # by the other thread
             with accounts.telling:
                 pass
@@ -124,6 +120,8 @@ class Reporter:
         failures += [self.failure(piece, lo + position, error) for position, error in errors.items()]
         seq, each, spent = piece.assign.seq, seconds / count, accounts.spent()
         spans = accounts.strip.take(PAUSE) if over else ()
+        if accounts.strip.untold:
+            accounts.news = True
         with state.telling:
             last = state.seq
             rest = over and not state.retiring and state.empty and not self._fibers.ready

@@ -7,6 +7,9 @@ from scoop_core.dealer import Dealer
 from scoop_core.endings import Endings, late_line
 from scoop_core.ledger import Ledger, Worker
 
+#: How busy a worker is follows from what it has spent by moments that are so far apart, in seconds.
+RATE_SECONDS = 0.1
+
 
 class Reports:
     """Handles the messages of workers."""
@@ -32,12 +35,15 @@ class Reports:
         if piece.lo == piece.hi:
             worker.held.pop(message.seq, None)
             worker.parked.pop(message.seq, None)
+            worker.task, worker.since = "", now  # if it says nothing else, it begins what it still holds
         if piece.cancelled:
             self._endings.calm(worker, piece)
+        dealer.charge(job, message.seconds - count * piece.each)
         mean = message.seconds / count
         known = ledger.means.get(job.spec.function)
         ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
         self._endings.strike(job, message.lo, message.hi)
+        worker.done += count
         worker.occupied = not message.rested and not worker.held
         worker.rested = message.rested
         worker.waits = 0
@@ -47,7 +53,7 @@ class Reports:
             dealer.rest(worker, now)
         elif not dealer.feed(worker, now):
             dealer.solicit()
-        self._account(worker, message.busy, message.cpu)
+        self._account(worker, message.busy, message.cpu, now)
         if message.spans:
             worker.open = None
             ledger.tree.spans(peer, message.spans)
@@ -140,26 +146,28 @@ class Reports:
         if worker is None:
             return
         self._ledger.tree.tally(peer, message.groups, now)
+        worker.done += sum(group.done + group.failed for group in message.groups)
         self._ledger.tree.spans(peer, message.spans)
         worker.open = message.open
         self._ledger.tree.version += 1
         worker.task, worker.since = message.task, message.since
-        self._account(worker, message.busy, message.cpu)
-        worker.done, worker.prints, worker.waits = message.done, message.prints, message.waits
-        worker.rates.append((now, message.busy))
+        self._account(worker, message.busy, message.cpu, now)
+        worker.waits = message.waits
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None
         piece = next(iter(worker.held.values()), None)
-        if message.task and (piece is None or message.task != piece.job.spec.name):
-            worker.occupied = True
+        if message.task and not (message.since and piece and not 0 < message.waits <= piece.seq):
+            worker.occupied = True  # by a task of its own, or one that has gone on
         self._dealer.solicit()
 
     def mishap(self, peer: str, message: m.Mishap, frames: m.Frames, now: float) -> None:
         self._ledger.tree.mishap(peer, message, now)
 
-    def _account(self, worker: Worker, busy: float, cpu: float) -> None:
+    def _account(self, worker: Worker, busy: float, cpu: float, now: float) -> None:
         """Note what a worker has spent by now."""
         tree = self._ledger.tree
+        if not worker.rates or now - worker.rates[-1][0] >= RATE_SECONDS:
+            worker.rates.append((now, busy))
         if busy > worker.busy:  # tallies and outcomes may overtake each other
             tree.busy += busy - worker.busy
             worker.busy = busy
@@ -169,3 +177,6 @@ class Reports:
 
     def output(self, peer: str, message: m.Output, frames: m.Frames, now: float) -> None:
         self._ledger.send(message.root, message)
+        worker = self._ledger.workers.get(peer)
+        if worker is not None and message.stream != m.DISPLAY:
+            worker.prints += message.text.count("\n")

@@ -144,7 +144,6 @@ class Runner:
             if fiber is not None:
                 fiber.depth -= 1
                 accounts.context, accounts.parent = outer, parent
-            accounts.done += 1
             accounts.news = accounts.own_news = True
 
     def _note_time(self, group: GroupCount, outer: GroupCount | None, spent: float, future: Future | None) -> None:
@@ -208,7 +207,6 @@ class Runner:
             # What was cut off meanwhile is counted where it went.
             group.queued += count - len(out)
             group.done += len(out) - len(failures)
-            accounts.done += len(out)
             lot.job.put(Batch.local(lot.lo, out, failures))
         finally:
             spent = _now() - began
@@ -250,7 +248,6 @@ class Runner:
         accounts.context = group = accounts.of_spec(spec)
         accounts.running = accounts.parent = piece
         accounts.piece_since = time.time()
-        accounts.news = True
         piece.since = began = _now()
         try:
             function = self._functions[spec.function]

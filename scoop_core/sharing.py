@@ -42,16 +42,14 @@ class Sharing:
         self._link = link
         #: Held while tasks leave; who cancels one of them waits until it can follow.
         self.leaving = threading.RLock()
-        self.ticking = False  # the duty will be done again soon
 
     def offer(self) -> None:
         """Tell the broker that there are tasks to share. A single one will probably be waited for at once, so it is
         offered by the duty, if it is still there then."""
         if len(self._state.pending) > 1:
             self.tell_rich()
-        elif not self.ticking:
-            self.ticking = True
-            self._link.nudge()
+        else:
+            self._accounts.hurry()
 
     def tell_rich(self) -> None:
         with self._state.telling:
@@ -93,6 +91,8 @@ class Sharing:
             given += self._export_lot(running, part[0], part[2])
         self._owner.flush()
         self._tell((), given)
+        if not given and not (state.empty and (running is None or running.is_spent)):
+            self._accounts.news = True  # what runs may prove long; then the rest is worth it
 
     def _tell(self, back: Sequence[tuple[Piece, int, int]], given: int) -> None:
         state = self._state

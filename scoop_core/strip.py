@@ -79,6 +79,11 @@ class Strip:
             self.tell(outer, until=began)
         self.tell(group, tasks, failed)
 
+    @property
+    def untold(self) -> bool:
+        """Whether there are spans that nobody has taken."""
+        return bool(self._spans)
+
     def take(self, pause: float = 0.0) -> tuple[Ran, ...]:
         """The spans that nobody has taken; none if some were taken less than `pause` seconds ago."""
         if not self._spans or self.mark - self._taken < pause:

@@ -45,6 +45,9 @@ from scoop_core.worker_state import Piece, WorkerState
 BEAT = 256
 #: An interrupt that could not strike is tried again after so many seconds.
 RETRY_SECONDS = 0.01
+#: While a task computes in Python, the IO thread gets the interpreter after so many seconds. (Python's own setting is
+#: 5 ms: who asks for a share of this worker's tasks would wait for that, once for each system call on the way.)
+SWITCH_SECONDS = 0.001
 _now = time.perf_counter
 
 
@@ -86,9 +89,10 @@ class Worker(Peer):
             fibers, threading.get_ident(), signal.SIGURG if self.for_people else signal.SIGINT
         )
         self._outputs = (
-            Outputs(self.name, self.link.post, lambda: accounts.context, self._current_task) if forward else None
+            Outputs(self.name, self.link.post, lambda: accounts.context, self._current_task, accounts.hurry)
+            if forward
+            else None
         )
-        accounts.outputs = self._outputs
         mishaps = Mishaps(self.name, self.packer, self.link.post, self._outputs)
         self._reporter = Reporter(state, fibers, accounts, self.packer, self.owner, self.link, self._outputs, mishaps)
         self._runner = Runner(state, fibers, accounts, self.packer, self._reporter, mishaps, board, watch)
@@ -230,6 +234,7 @@ class Worker(Peer):
         """Work until told to stop."""
         if self._outputs:
             self._outputs.install()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.fibers.run()
         if self._outputs:
             self._outputs.flush(rest=True)
@@ -291,41 +296,46 @@ class Worker(Peer):
         return not self.state.begun and not self.owner.pending
 
     def _duty(self) -> float | None:
-        self._sharing.ticking = False  # first of all: who submits meanwhile sees it
+        self.accounts.ticking = False  # first of all: who submits or prints meanwhile sees it
         if self.owner.dirty:
             self.owner.flush()
         state, accounts = self.state, self.accounts
         now = _now()
         piece = accounts.running
-        if isinstance(piece, Piece) and len(piece.out) > piece.sent and now - piece.since > self._patience(piece):
-            self._reporter.report(piece, over=False)
-        if self._outputs:
-            self._outputs.flush()
-        wait: float | None = None
+        wait = self._report_ahead(piece, now) if isinstance(piece, Piece) else None
+        printed = self._outputs is not None and self._outputs.flush()
         if self._interrupter.target is not None:  # it was not where it may be interrupted
             self._interrupter.retry()
-            wait = RETRY_SECONDS
+            wait = min(wait or RETRY_SECONDS, RETRY_SECONDS)
         if self._interrupter.missed:
             self._interrupter.missed = False
             self._reporter.interrupted()
-        news = accounts.news or bool(state.pending)
-        # Between two tasks: when the next begins, there will be something to tell, and nobody who wakes this thread.
-        between = not state.rested and accounts.context is None
-        if news or between or isinstance(piece, Piece):
+        # Also between two tasks: there may be something to tell of the next, and nobody who wakes this thread.
+        news = accounts.news or bool(state.pending) or (not state.rested and accounts.context is None)
+        if news or printed or isinstance(piece, Piece):
             if now - accounts.told >= (FLUSH_SECONDS if news else QUIET_SECONDS):
                 accounts.tally(now)
                 if state.pending and not state.told_rich:
                     self._sharing.tell_rich()
-            wait = min(wait or FLUSH_SECONDS, FLUSH_SECONDS)
+            accounts.ticking = news or printed
+            pause = FLUSH_SECONDS if accounts.ticking else QUIET_SECONDS
+            wait = min(wait or pause, pause)
         if state.begun and (left := self._watch_limits(now)) is not None:
             wait = left if wait is None else min(wait, left)
-        self._sharing.ticking = wait is not None
         return wait
 
-    @staticmethod
-    def _patience(piece: Piece) -> float:
-        """For how long the outcomes of a piece wait for its end, in seconds."""
-        return max(FLUSH_SECONDS, PREFETCH * piece.assign.stint)
+    def _report_ahead(self, piece: Piece, now: float) -> float | None:
+        """Send what is over of a piece that lasts longer than it should; in how many seconds to look again."""
+        waits = len(piece.out) > piece.sent
+        if piece.is_spent and not waits:
+            return None
+        patience = max(FLUSH_SECONDS, PREFETCH * piece.assign.stint)
+        left = piece.since + patience - now
+        if left > 0:
+            return left
+        if waits:
+            self._reporter.report(piece, over=False)
+        return patience
 
     def _watch_limits(self, now: float) -> float | None:
         """Tell of tasks that run for longer than they may; in how many seconds to look again."""

@@ -96,6 +96,11 @@ class Stretch:
         """Whether all tasks have an outcome; then there is none left that could be cut off, either."""
         return self.lo + len(self.out) == self.hi
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether its last task has begun: then there is nothing to cut off."""
+        return self.lo + len(self.out) + 1 >= self.hi
+
     def swallowed(self, count: int) -> bool:
         """Whether a task raised StopIteration: after `count` outcomes `items` stopped, yet one more had begun."""
         with self.lock:

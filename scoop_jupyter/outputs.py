@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from IPython.core.interactiveshell import InteractiveShell
 
 from scoop_core.client import to_terminal, with_name
-from scoop_core.output import DISPLAY
+from scoop_core.messages import DISPLAY
 from scoop_jupyter.view import plural
 
 #: Cells whose tasks may still print; older ones are forgotten.

@@ -465,7 +465,7 @@ NONSENSE: list[m.Header] = [
     m.Watch(1, -1), m.Define(b"", m.Parcel(b"")), m.Forget(b""), m.Dropped(1, 0, 1), m.Idle(1), m.Rich(), m.Share(),
     m.Shared(((1, 0, 1),), 1, True), m.Drop(1, 0, 1), m.DropRun("root", 0), m.Scale(0), m.Restart(), m.Stop(),
     m.Retire(), m.Spawn(9), m.Kill(0), m.Observe(9.0), m.Usage(((0, 1.0, 1, 0.0),)), m.Exited(0, 0, 0, 0, 0),
-    m.Done(1, 0, 1, "values", m.Parcel(b""), (), 0.0, 0.0, 1), m.Tally((), "task", 0.0, 0.0, 0),
+    m.Done(1, 0, 1, "values", m.Parcel(b""), (), 0.0, 0.0, 1), m.Tally((), "task", 0.0, 0.0),
     m.Output("root", 0, "w0", "stdout", "nonsense"), m.Mishap("w0-1", "root", 0, 1, 0, "f", "line", "error", "", ""),
     m.CancelTask(1, "w0"), m.Cancelled(1, 0), m.Interrupt(), m.Interrupted(1, 0), m.RestartWorker(1, "w0"),
     m.Assign(1, "root", 1, SPEC, 0, 1, 0, "rows", m.Parcel(b"")),

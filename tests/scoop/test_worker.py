@@ -11,7 +11,7 @@ import pytest
 
 from scoop import Pool, TaskTimeout, futures
 from scoop.engine import engine
-from scoop_core.config import TURN_SECONDS
+from scoop_core.config import FLUSH_SECONDS, QUIET_SECONDS, TURN_SECONDS
 from scoop_core.worker import Worker
 from tests.conftest import PoolFactory
 from tests.scoop import tasks
@@ -47,6 +47,23 @@ def sends_one() -> None:
     future = futures.options(name="sent").submit(tasks.inc, 1)
     tally()
     future.result()
+
+
+def ticks(_: int) -> list[float | None]:
+    """How often the IO thread looks for something to tell while this task runs."""
+    worker = this_worker()
+    worker.accounts.tally(time.perf_counter())
+    seconds = [worker._duty()]
+    print("something")
+    seconds += [worker._duty(), worker._duty()]
+    worker.accounts.note()
+    return [*seconds, worker._duty()]
+
+
+def test_a_worker_has_little_to_tell_of_what_the_broker_gave_it(pool: Pool) -> None:
+    """Of a task that neither prints nor submits: nobody wants to be woken by hundreds of workers for that."""
+    [seconds] = futures.map(ticks, [0])
+    assert seconds == [QUIET_SECONDS, FLUSH_SECONDS, QUIET_SECONDS, FLUSH_SECONDS]
 
 
 @pytest.mark.parametrize("task", [submits_one, maps, cancels_one, sends_one], ids=lambda task: task.__name__)

@@ -142,10 +142,12 @@ def test_while_somebody_watches_agents_look_at_their_workers() -> None:
     assert (row["cpu"], row["cpu_share"], row["memory"]) == (1.5, 0.5, 2**20)
 
 
-def test_a_worker_tells_how_many_lines_its_tasks_have_printed() -> None:
+def test_the_lines_that_a_workers_tasks_print_are_counted_and_nothing_else_that_they_show() -> None:
     stage = Stage(workers=1)
-    stage.say("w0", m.Tally((), "", 0.0, 0.0, 1, prints=12))
-    assert stage.state.picture(0.0)["workers"][0]["prints"] == 12
+    stage.say("w0", m.Output("r0", 1, "w0", "stdout", "one\ntwo\n"))
+    stage.say("w0", m.Output("r0", 1, "w0", "stderr", "three\nwithout an end"))
+    stage.say("w0", m.Output("r0", 1, "w0", m.DISPLAY, '{"a": "plot"}\n'))
+    assert stage.state.picture(0.0)["workers"][0]["prints"] == 3
 
 
 def test_what_waits_on_a_worker_behind_a_task_of_its_own_does_not_run() -> None:
@@ -158,10 +160,10 @@ def test_what_waits_on_a_worker_behind_a_task_of_its_own_does_not_run() -> None:
         return tasks["queued"], tasks["running"]
 
     assert counts() == (0, 1), "as a rule it begins at once"
-    stage.say("w0", m.Tally((own,), "own", 0.0, 0.0, 0, waits=1))
+    stage.say("w0", m.Tally((own,), "own", 0.0, 0.0, waits=1))
     assert counts() == (1, 1)
     over = m.GroupTally(2, 0, "own", "r0", 1, 0, 0, 1, 0, 0, 0.0, 0.0)
-    stage.say("w0", m.Tally((over,), "f", 1.0, 0.0, 1))
+    stage.say("w0", m.Tally((over,), "f", 1.0, 0.0))
     assert counts() == (0, 1)
     stage.done("w0", 1)
     assert counts() == (0, 0)

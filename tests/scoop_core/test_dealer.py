@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 
 import pytest
 
 from scoop_core import messages as m
 from scoop_core.config import (
     BROKER_SECONDS,
+    LEAST_SHARE,
     LONG_PIECE_SECONDS,
     PIECE_SECONDS,
     PIECE_TASKS,
     PREFETCH,
-    SHARE_OF_PIECE,
 )
 from scoop_core.dealer import WORTH_SHARING
 from tests.scoop_core.stage import Stage, sent, spans
@@ -43,21 +44,21 @@ def test_nobody_gets_a_second_piece_while_others_are_idle() -> None:
 
 def test_pieces_grow_with_the_measured_time() -> None:
     stage = Stage(workers=1)
-    stage.submit(300)
+    stage.submit(10_000)
     [second, third] = spans(stage.done("w0", 1, each=0.001))
-    assert second == (1, 1 + round(PIECE_SECONDS / 0.001))
+    assert second == (1, 1 + round(LONG_PIECE_SECONDS / 0.001))
     assert third[1] - third[0] == second[1] - second[0]
 
 
 def test_pieces_are_longer_where_one_broker_has_many_workers() -> None:
-    stage = Stage(workers=1000)
+    stage = Stage(workers=4000)
     stage.learn(each=0.001)
-    sizes = {hi - lo for lo, hi in spans(stage.submit(600_000))}
-    assert sizes == {round(1000 * BROKER_SECONDS / 0.001)}
+    sizes = {hi - lo for lo, hi in spans(stage.submit(20_000_000))}
+    assert sizes == {round(4000 * BROKER_SECONDS / 0.001)}
 
 
 @pytest.mark.parametrize(
-    ("tasks", "seconds"), [(100_000, LONG_PIECE_SECONDS), (1600, 1.6 / 2 * SHARE_OF_PIECE), (500, PIECE_SECONDS)]
+    ("tasks", "seconds"), [(100_000, LONG_PIECE_SECONDS), (1600, 1.6 / 2 / 2), (100, 0.1 / 2 / 2)]
 )
 def test_pieces_are_longer_while_much_waits(tasks: int, seconds: float) -> None:
     stage = Stage(workers=2)
@@ -66,7 +67,8 @@ def test_pieces_are_longer_while_much_waits(tasks: int, seconds: float) -> None:
     lo, hi = spans(sends, "w0")[0]
     assert hi - lo == pytest.approx(seconds / 0.001, abs=1)
     [first, *_] = sent(sends, m.Assign, "w0")
-    assert first.stint == pytest.approx(seconds), "so the worker knows when it takes longer than it should"
+    stint = max(seconds, PIECE_SECONDS)
+    assert first.stint == pytest.approx(stint), "so the worker knows when it takes longer than it should"
 
 
 def test_tasks_that_are_pieces_by_themselves_are_not_bundled_however_many_wait() -> None:
@@ -97,6 +99,21 @@ def test_pieces_do_not_get_smaller_than_what_is_worth_sending() -> None:
     assert [hi - lo for lo, hi in spans(stage.submit(250))] == [100, 100, 50]
 
 
+@pytest.mark.parametrize("seconds", [0.4, 1.6])
+def test_the_end_of_a_long_job_is_not_cut_up_as_small_as_that_of_a_short_one(seconds: float) -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=0.001)
+    stage.submit(round(seconds / 0.001))
+    sizes = []
+    while held := stage.state.ledger.workers["w0"].held:
+        piece = stage.held["w0", min(held)]
+        sizes.append(piece.hi - piece.lo)
+        stage.done("w0", piece.seq)
+    for number, size in enumerate(sizes):
+        had, left = sum(sizes[:number]), sum(sizes[number:])
+        assert size == min(left, max(ceil(left / 2), int(had * LEAST_SHARE)), LONG_PIECE_SECONDS / 0.001)
+
+
 def test_pieces_have_no_more_tasks_than_a_worker_can_report_at_once() -> None:
     stage = Stage(workers=1)
     stage.learn(each=1e-8)
@@ -116,7 +133,6 @@ def test_a_function_travels_to_each_worker_once() -> None:
 def test_only_short_pieces_are_sent_ahead() -> None:
     stage = Stage(workers=1)
     stage.learn("short", PREFETCH * PIECE_SECONDS / 100)
-    stage.learn("long", PREFETCH * PIECE_SECONDS * 2)
     assert len(spans(stage.submit(1000, function="short"))) == 2
     stage = Stage(workers=1)
     stage.learn("long", PREFETCH * PIECE_SECONDS * 2)
@@ -127,11 +143,26 @@ def test_two_roots_get_fair_shares_of_time() -> None:
     stage = Stage(workers=1, roots=2)
     stage.learn("long", 0.004)
     stage.learn("short", 0.001)
-    stage.submit(10_000, "r0", function="long")
-    stage.submit(10_000, "r1", function="short")
+    stage.submit(100_000, "r0", function="long")
+    stage.submit(100_000, "r1", function="short")
     time: Counter[str] = Counter()
     for _ in range(60):
         seq = min(piece.seq for piece in stage.state.ledger.workers["w0"].held.values())
+        piece = stage.held["w0", seq]
+        each = 0.004 if piece.owner == "r0" else 0.001
+        time[piece.owner] += each * (piece.hi - piece.lo)
+        stage.done("w0", seq, each=each)
+    assert time["r0"] == pytest.approx(time["r1"], rel=0.1)
+
+
+def test_two_roots_get_fair_shares_of_time_also_if_their_tasks_are_of_one_function() -> None:
+    """What tasks of this function take is taken for the same; what they have taken is not."""
+    stage = Stage(workers=1, roots=2)
+    stage.submit(100_000, "r0")
+    stage.submit(100_000, "r1")
+    time: Counter[str] = Counter()
+    for _ in range(60):
+        seq = min(stage.state.ledger.workers["w0"].held)
         piece = stage.held["w0", seq]
         each = 0.004 if piece.owner == "r0" else 0.001
         time[piece.owner] += each * (piece.hi - piece.lo)
@@ -195,6 +226,18 @@ def test_of_the_jobs_of_one_root_the_oldest_goes_first_but_all_go_on() -> None:
     shares = Counter(stage.held["w0", seq].job for seq in range(1, 101))
     assert shares[1] > 60
     assert shares[2] > 8 < shares[3]
+
+
+def test_no_root_is_charged_for_what_a_worker_gives_back() -> None:
+    stage = Stage(workers=1, roots=2)
+    stage.learn("f")
+    stage.submit(1_000_000, "r0")
+    root = stage.state.ledger.roots["r0"]
+    first, second = stage.held["w0", 1], stage.held["w0", 2]
+    assert root.used == pytest.approx((second.hi - first.lo) * 0.001)
+    stage.submit(5, "r1")
+    stage.say("w0", m.Shared(((2, second.lo, second.hi), (1, 3, first.hi)), 0, False))
+    assert root.used == pytest.approx(3 * 0.001)
 
 
 def test_who_was_away_has_no_credit() -> None:
@@ -275,7 +318,7 @@ def test_who_had_nothing_to_share_is_asked_again_only_when_that_may_have_changed
     stage.say("w0", m.Shared((), 0, False))
     stage.say("w1", m.Idle(9))
     assert len(sent(stage.sent, m.Share, "w0")) == 1
-    stage.say("w0", m.Tally((), "f", 0.0, 0.0, 0))
+    stage.say("w0", m.Tally((), "f", 0.0, 0.0))
     assert len(sent(stage.sent, m.Share, "w0")) == 2
 
 
@@ -305,13 +348,13 @@ def test_who_says_that_it_has_nothing_to_do_before_it_says_what_it_gave_away_is_
     """One thread gives away, the other one comes to the end of what is left, and is faster."""
     stage = Stage(workers=1)
     stage.learn(each=0.02)
-    stage.submit(9)  # four, and then two of the other five
-    assert spans(stage.sent, "w0") == [(0, 4), (4, 7)]
+    stage.submit(9)  # five, and then two of the other four
+    assert spans(stage.sent, "w0") == [(0, 5), (5, 7)]
     stage.submit(1, job=2)
     assert len(sent(stage.sent, m.Share, "w0")) == 1
     stage.sent.clear()
     stage.say("w0", m.Done(1, 0, 2, "values", m.Parcel(b""), (), 0.04, 0.02, 2))
-    stage.say("w0", m.Shared(((2, 4, 7), (1, 2, 4)), 0, False))
+    stage.say("w0", m.Shared(((2, 5, 7), (1, 2, 5)), 0, False))
     assert spans(stage.sent, "w0"), "it says no more that it has nothing to do"
 
 
@@ -334,19 +377,19 @@ def test_who_has_become_rich_since_it_had_nothing_to_do_is_not_idle(told: str) -
     stage = Stage(workers=1)
     stage.learn(each=0.02)
     stage.submit(9)
-    assert spans(stage.sent, "w0") == [(0, 4), (4, 7)]
+    assert spans(stage.sent, "w0") == [(0, 5), (5, 7)]
     stage.submit(1, job=2)
     stage.say("w0", m.Done(1, 0, 2, "values", m.Parcel(b""), (), 0.04, 0.02, 2))
     if told == "before":
         stage.say("w0", m.Rich())
-    assert not spans(stage.say("w0", m.Shared(((2, 4, 7), (1, 2, 4)), 0, told == "with it")), "w0")
+    assert not spans(stage.say("w0", m.Shared(((2, 5, 7), (1, 2, 5)), 0, told == "with it")), "w0")
 
 
 def test_a_piece_behind_a_task_that_went_on_by_itself_is_asked_back() -> None:
     stage = Stage(workers=2)
     stage.submit(1, function="parent")
     stage.say("w0", m.Idle(1))
-    stage.say("w0", m.Tally((), "parent", 0.0, 0.0, 0))  # nobody's result has woken it, but its clock
+    stage.say("w0", m.Tally((), "parent", 0.0, 0.0))  # nobody's result has woken it, but its clock
     assert spans(stage.submit(2, job=2), "w0") == [(0, 1)]
     assert [s.to for s in stage.done("w1", 1) if isinstance(s.header, m.Share)] == ["w0"]
 

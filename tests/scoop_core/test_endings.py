@@ -169,7 +169,7 @@ def test_nobody_else_is_taken_for_the_task_that_was_meant(instead: str) -> None:
     stage = Stage(workers=1)
     stage.submit(2)
     if instead == "it is one of its own":
-        stage.say("w0", m.Tally((), "child", 0.0, 0.0, 0))
+        stage.say("w0", m.Tally((), "child", 0.0, 0.0))
     stage.say("r0", m.CancelTask(1, "w0"))
     if instead == "it ended by itself":
         stage.done("w0", 1)

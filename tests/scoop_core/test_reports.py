@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from scoop_core import messages as m
 from tests.scoop_core.stage import Stage, sent, spans
 
@@ -44,8 +48,73 @@ def test_that_a_worker_runs_tasks_of_its_own_is_known_by_its_tally_too() -> None
     stage = Stage(workers=2)
     stage.submit(2)
     assert [s.to for s in stage.done("w1", 1) if isinstance(s.header, m.Share)] == []
-    sends = stage.say("w0", m.Tally((), "child", 0.0, 0.0, 1))
+    sends = stage.say("w0", m.Tally((), "child", 0.0, 0.0))
     assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+
+
+def row(stage: Stage, number: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = stage.state.picture(stage.now)["workers"][number]
+    return found
+
+
+def test_of_what_the_broker_gave_it_a_worker_need_not_say_what_it_runs_and_has_done() -> None:
+    stage = Stage(workers=1)
+    stage.learn()
+    stage.now = 5.0
+    stage.submit(30)
+    assert (row(stage)["task"], row(stage)["since"], row(stage)["done"]) == ("f", 5.0, 0)
+    stage.now = 6.0
+    stage.done("w0", 1, idle=False)
+    first, second = stage.held["w0", 1], stage.held["w0", 2]
+    assert (row(stage)["task"], row(stage)["since"], row(stage)["done"]) == ("f", 6.0, first.hi)
+    stage.done("w0", 2, hi=second.lo + 3, idle=False)
+    own = m.GroupTally(2, 1, "own", "r0", 1, queued=2, running=1, done=5, failed=2, cancelled=1, seconds=0, longest=0)
+    stage.say("w0", m.Tally((own,), "own", 0.0, 0.0))
+    assert (row(stage)["task"], row(stage)["since"], row(stage)["done"]) == ("own", None, first.hi + 3 + 7)
+
+
+def test_what_comes_behind_a_task_of_the_workers_own_has_not_begun() -> None:
+    stage = Stage(workers=2)
+    stage.submit(1)
+    stage.say("w0", m.Idle(1))
+    stage.say("w0", m.Tally((), "own", 0.0, 0.0))
+    stage.submit(1, job=2)
+    assert (row(stage)["task"], row(stage)["since"]) == ("own", None)
+
+
+@pytest.mark.parametrize(("since", "waits"), [(0.0, 0), (4.0, 1)])
+def test_who_runs_something_else_than_its_first_piece_is_asked_for_it(since: float, waits: int) -> None:
+    stage = Stage(workers=2)
+    stage.submit(2)
+    stage.done("w1", 1)
+    sends = stage.say("w0", m.Tally((), "f", since, 0.0, waits=waits))
+    assert [s.to for s in sends if isinstance(s.header, m.Share)] == ["w0"]
+
+
+def test_who_runs_its_only_task_is_not_asked_for_it() -> None:
+    stage = Stage(workers=2)
+    stage.submit(2)
+    stage.done("w1", 1)
+    assert sent(stage.say("w0", m.Tally((), "f", 4.0, 0.0)), m.Share) == []
+
+
+def test_what_runs_is_in_the_timeline_as_it_looks_now() -> None:
+    stage = Stage(workers=1)
+    stage.now = 5.0
+    stage.submit(1)
+
+    def spans() -> list[tuple[str, float, float]]:
+        stage.now += 1.0
+        [answer] = sent(stage.say("r0", m.Ask(1, "timeline", m.ALL)), m.Answer)
+        timeline: Any = answer.value
+        return [(timeline["functions"][s[0]], s[1], s[2]) for lane in timeline["lanes"] for s in lane["spans"]]
+
+    assert spans() == [("f", 5.0, 6.0)], "from when it was given"
+    stage.say("w0", m.Tally((), "own", 0.0, 0.0, open=m.Ran("r0", 1, "own", 5.5, 6.0, 0, 0)))
+    assert spans() == [("own", 5.5, 7.0)], "by its own word"
+    over = m.Ran("r0", 1, "f", 5.0, 7.5, 1, 0)
+    stage.say("w0", m.Done(1, 0, 1, "values", m.Parcel(b""), (), 2.5, 2.5, 1, spans=(over,)))
+    assert spans() == [("f", 5.0, 7.5)]
 
 
 def test_what_a_task_prints_goes_to_its_root() -> None:

@@ -79,12 +79,13 @@ def rooms(wire: Wire, piece: Piece) -> SimpleNamespace:
         raise Parked
 
     anything: Any = SimpleNamespace(
-        running=piece, context=None, parent=None, news=False, own_news=False, told=math.inf, done=0, ready=(),
+        running=piece, context=None, parent=None, news=False, own_news=False, ready=(),
         telling=threading.Lock(), note=lambda: None,
         spent=lambda: (0.0, 0.0),
-        strip=SimpleNamespace(take=lambda pause: ()), dirty=False, flush=lambda: None, current=None, park=park,
+        strip=SimpleNamespace(take=lambda pause: (), untold=False),
+        dirty=False, flush=lambda: None, current=None, park=park,
         pack_items=lambda values, form, explain: (form, m.Parcel(b""), [], {}), interrupt=lambda chosen: None,
-        tally=lambda now: wire.send(m.Tally((), "", 0.0, 0.0, anything.done)),
+        tally=lambda now: wire.send(m.Tally((), "", 0.0, 0.0)),
     )  # fmt: skip
     link: Any = wire
     state = wire.state
@@ -134,25 +135,15 @@ def test_nobody_says_anything_else_of_what_there_is_to_do_until_that_has_left(
     assert all(of_worker for _, of_worker in wire.locked)
 
 
-@pytest.mark.parametrize(("told", "own_news"), [(-math.inf, False), (math.inf, True)])
-def test_a_tally_leaves_with_the_outcomes_that_it_counts(
-    rooms: SimpleNamespace, wire: Wire, piece: Piece, told: float, own_news: bool
-) -> None:
-    rooms.accounts.told, rooms.accounts.own_news = told, own_news
-    rooms.reporter.report(piece, over=True)
-    tally, done, dropped = wire.sent
-    assert (type(done), type(dropped)) == (m.Done, m.Dropped)
-    assert isinstance(tally, m.Tally) and tally.done == done.hi - done.lo, "it is for who has all results"
-
-
 @pytest.mark.parametrize("own_news", [False, True])
+@pytest.mark.parametrize("over", [False, True])
 def test_who_has_a_result_knows_the_counts_of_what_came_of_it(
-    rooms: SimpleNamespace, wire: Wire, piece: Piece, own_news: bool
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, over: bool, own_news: bool
 ) -> None:
-    """Also where the IO thread reports what is over while the piece goes on."""
+    """Also where the IO thread reports what is over while the piece goes on. Of others the broker counts itself."""
     rooms.accounts.own_news = own_news
-    rooms.reporter.report(piece, over=False)
-    assert [type(message) for message in wire.sent] == [m.Tally] * own_news + [m.Done]
+    rooms.reporter.report(piece, over)
+    assert [type(message) for message in wire.sent] == [m.Tally] * own_news + [m.Done] + [m.Dropped] * over
 
 
 def test_a_tally_that_another_thread_has_taken_leaves_before_the_outcomes(
@@ -184,6 +175,18 @@ def test_a_tally_that_another_thread_has_taken_leaves_before_the_outcomes(
         rooms.reporter.report(piece, over=True)
         told.result(10.0)
     assert [type(message) for message in wire.sent] == [m.Tally, m.Done, m.Dropped]
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_who_had_nothing_worth_sharing_tells_soon_how_it_goes_on(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, left: int
+) -> None:
+    """What is left may prove long; if only what runs is left, there is nothing to ask for."""
+    piece.since = math.inf
+    piece.out = list(range(piece.lo, piece.hi - left))
+    rooms.sharing.give_away(False)
+    assert wire.sent == [m.Shared((), 0, False)]
+    assert rooms.accounts.news is (left > 1)
 
 
 def test_who_has_given_all_away_is_not_rich_any_more(rooms: SimpleNamespace, wire: Wire, piece: Piece) -> None:

@@ -318,12 +318,14 @@ class Simulation:
 
     def settle(self) -> None:
         """Empty the network while no task goes on; then nobody may be idle beside work."""
-        for worker in self.workers.values():
-            if worker.greeted:
+        tell = [worker for worker in self.workers.values() if worker.greeted]
+        for _ in range(3):  # who refuses to share what it will begin at once would be asked for ever
+            for worker in tell:
                 worker.tally()
-        while choices := [c for c in self._choices() if c[0] != self._work]:
-            action, who = self.rng.choice(choices)
-            action(who)
+            while choices := [c for c in self._choices() if c[0] != self._work]:
+                action, who = self.rng.choice(choices)
+                action(who)
+            tell = [worker for worker in self.workers.values() if worker.refused]
         idle = [w for w in self.workers.values() if w.greeted and not w.retiring and not w.can_step()]
         if not idle:
             return

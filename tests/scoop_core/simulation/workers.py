@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from scoop_core import messages as m
-from scoop_core.config import FLUSH_SECONDS
+from scoop_core.config import FLUSH_SECONDS, QUIET_SECONDS
 from scoop_core.task_tree import Place, top
 from scoop_core.worker_state import GroupCount, Piece, Stretch, WorkerState
 from tests.scoop_core.simulation.owners import NOTHING, Function, OwnedJob, Peer
@@ -126,8 +126,8 @@ class Worker(Peer):
         self.rested = True
         self.told_rich = False
         self.retiring = False
-        self.done = 0
         self.told = 0.0
+        self.refused = False  # it was asked for a share, and what there is was not worth it
 
     # ---- the main thread ---------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class Worker(Peer):
             self.miss(fiber)
             return
         fiber.deaf = what == DEAF
-        if self.sim.now >= self.told + FLUSH_SECONDS:
+        if self.sim.now >= self.told + (FLUSH_SECONDS if self.has_news() else QUIET_SECONDS):
             self.tally()
         if what == PARK:
             fiber.parked = True
@@ -479,7 +479,7 @@ class Worker(Peer):
         del self.state.begun[assign.seq]
 
     def report(self, piece: Piece, over: bool) -> None:
-        if over:
+        if self.has_news():
             self.tally()
         self.lock(piece)
         count = len(piece.out) - piece.sent
@@ -488,7 +488,6 @@ class Worker(Peer):
         piece.sent += count
         since, piece.since = piece.since, self.sim.now
         if count:
-            self.done += count
             rest = over and not self.retiring and self.state.empty and not self.ready and len(self.state.begun) == 1
             idle = rest and lo + count == piece.hi and not any(j.waiting for j in self.growing.values())
             if idle:
@@ -505,10 +504,18 @@ class Worker(Peer):
 
     def tally(self) -> None:
         self.told = self.sim.now
+        self.refused = False
         tallies = tuple(t for g in self.groups.values() if (t := g.tally()) is not None)
         now, context, running = self.sim.now, self.context, self.running
         own = context and isinstance(running, Piece) and running.assign.spec.group == context.place.group
-        self.send(m.Tally(tallies, context.name if context else "", 1.0 if own else 0.0, now, self.done, now))
+        name, since = context.name if context else "", 1.0 if own else 0.0
+        self.send(m.Tally(tallies, name, since, now, now, waits=self.state.waits))
+
+    def has_news(self) -> bool:
+        """Whether the broker should hear of it soon."""
+        return self.refused or any(
+            (g.queued, g.running, g.done, g.failed, g.cancelled) != g.told for g in self.groups.values()
+        )
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
@@ -585,6 +592,8 @@ class Worker(Peer):
                 if message.rich:
                     self.told_rich = bool(self.state.pending)
                 message = m.Shared(message.back, message.own, self.told_rich)
+                spent = self.state.empty and (self.running is None or self.running.is_spent)
+                self.refused = not (message.back or message.own or spent)
             self.send(message)
 
     def export(self, lot: Lot, lo: int, hi: int) -> int:
