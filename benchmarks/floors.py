@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import pickle
+import select
 import signal
 import socket
 import struct
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from statistics import median
 from typing import Any
 
@@ -27,6 +30,7 @@ from scoop import futures, shared
 from scoop_core.hosts import processors
 
 MEGABYTES = 200
+PACKET = 1 << 16
 _DOUBLE = struct.Struct("d")
 
 
@@ -114,6 +118,61 @@ def answer(pause: float = 0.0, times: int = 2000, busy: bool = False) -> float:
     for process in (child, *computing):
         os.waitpid(process, 0)
     return used / times
+
+
+def passing_on(pieces: int = 40, seconds: float = 0.1) -> float:
+    """Seconds of CPU that a program and a broker take for a piece of work of 500 numbers, from one to the other to a
+    worker that computes for so many seconds, and back: the least that they can do.
+
+    Args:
+        pieces: for each of as many workers as there are processors.
+        seconds: that a worker takes for one.
+    """
+    mine, broker = socket.socketpair()
+    links = [socket.socketpair() for _ in range(processors())]
+    children = []
+    for _, far in links:
+        children.append(os.fork())
+        if not children[-1]:
+            for end in (mine, broker, *(end for link in links for end in link if end is not far)):
+                end.close()
+            with suppress(ConnectionError):
+                while data := far.recv(PACKET):
+                    until = time.thread_time() + seconds
+                    while time.thread_time() < until:
+                        pass
+                    far.sendall(pickle.dumps(list(pickle.loads(data))))
+            os._exit(0)
+    children.append(os.fork())
+    if not children[-1]:
+        mine.close()
+        by_number = {near.fileno(): near for near, far in links}
+        poll = select.poll()
+        for number in by_number:
+            poll.register(number, select.POLLIN)
+        data = broker.recv(PACKET)
+        for near in by_number.values():
+            near.sendall(data)
+        for _ in range(pieces):
+            for _ in links:
+                [(number, _), *_] = poll.poll()
+                broker.sendall(by_number[number].recv(PACKET))
+                by_number[number].sendall(broker.recv(PACKET))
+        broker.sendall(_DOUBLE.pack(time.process_time()))
+        os._exit(0)
+    for end in (broker, *(end for link in links for end in link)):
+        end.close()
+    began = time.process_time()
+    data = pickle.dumps([1.0] * 500)
+    mine.sendall(data)
+    for _ in range(pieces * len(links)):
+        pickle.loads(mine.recv(PACKET))
+        mine.sendall(data)
+    used = time.process_time() - began + float(_DOUBLE.unpack(mine.recv(_DOUBLE.size))[0])
+    mine.close()
+    for child in children:
+        os.waitpid(child, 0)
+    return used / (pieces * len(links))
 
 
 def compute() -> int:
@@ -206,6 +265,7 @@ def main() -> None:
     print(f"a task by way of the broker                {ours * 1e6:8.0f} µs")
     print(f"an answer of a process, CPU                {answer() * 1e6:8.0f} µs")
     print(f"... 20 times a second, all processors busy {answer(0.05, 60, busy=True) * 1e6:8.0f} µs")
+    print(f"a piece of work passed on, and back, CPU   {passing_on() * 1e6:8.0f} µs")
     print(f"{MEGABYTES} MB written to shared memory            {writing() * 1e3:8.0f} ms")
     print(f"{MEGABYTES} MB shared with two workers             {sharing() * 1e3:8.0f} ms")
     ours, bare = trees()

@@ -32,7 +32,7 @@ CHUNK_BYTES = 64 * 1024
 #: ... has at most so many tasks, ...
 CHUNK_TASKS = 10_000
 #: ... and so many times more than the one before; the first has one: so it is soon known how large they are.
-GROWTH = 8
+GROWTH = 64
 #: A worker that maps cuts what it keeps in about so many lots, for others to take, ...
 LOTS = 100
 #: ... of at most so many tasks.
