@@ -172,7 +172,7 @@ class BrokerState:
         }  # fmt: skip
 
     def _row(self, worker: Worker, now: float) -> dict[str, Any]:
-        piece = next(iter(worker.held.values()), None)
+        piece = worker.first
         task = worker.task or (piece.job.spec.name if piece else "")
         recent = [(t, b) for t, b in worker.rates if t >= now - 2.0]
         share = 1.0 if worker.held else 0.0

@@ -19,8 +19,8 @@ LONG_PIECE_SECONDS = 0.500
 LEAST_SHARE = 1 / 4
 #: Tasks that take this long, in seconds, travel alone.
 PIECE_SECONDS = 0.080
-#: It has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took, it
-#: does not hear that others have something more urgent.
+#: A piece has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took,
+#: it does not hear that others have something more urgent.
 PIECE_TASKS = 100_000
 #: With many workers pieces last longer: the broker may spend this on one, from its assignment to its last outcome,
 #: in seconds. It takes about half as long, so it keeps up with any number of workers, if there is enough to do.

@@ -121,7 +121,7 @@ class Endings:
     def interrupt(self, worker: Worker, now: float) -> None:
         """End the task that a worker runs now; only the worker knows which one that is."""
         self._ledger.send(worker.name, m.Interrupt())
-        piece = next(iter(worker.held.values()), None)
+        piece = worker.first
         # It says in its tallies whether it runs a task of its own; to others that would be unjust.
         if piece is not None and (worker.since or not worker.task):
             self.unheard.setdefault(worker.name, (now + CANCEL_GRACE, piece.seq, piece.lo))

@@ -179,11 +179,16 @@ class Worker(msgspec.Struct, eq=False):
     dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
     rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
 
+    @property
+    def first(self) -> Piece | None:
+        """Of what it holds, the piece that it has probably begun."""
+        return next(iter(self.held.values()), None)
+
     def runs(self, now: float) -> m.Ran | None:
         """What it runs, up to now, and has not told as over; None if it runs nothing that is known."""
         if (open := self.open) is not None:
             return msgspec.structs.replace(open, ended=max(now, open.ended))
-        piece = next(iter(self.held.values()), None)
+        piece = self.first
         if piece is None or not self.since:
             return None
         spec = piece.job.spec

@@ -155,7 +155,7 @@ class Reports:
         worker.waits = message.waits
         worker.spent = False  # what it began since may prove long
         self._ledger.able[peer] = None
-        piece = next(iter(worker.held.values()), None)
+        piece = worker.first
         if message.task and not (message.since and piece and not 0 < message.waits <= piece.seq):
             worker.occupied = True  # by a task of its own, or one that has gone on
         self._dealer.solicit()
