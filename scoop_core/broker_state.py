@@ -174,13 +174,9 @@ class BrokerState:
     def _row(self, worker: Worker, now: float) -> dict[str, Any]:
         piece = worker.first
         task = worker.task or (piece.job.spec.name if piece else "")
-        recent = [(t, b) for t, b in worker.rates if t >= now - 2.0]
-        share = 1.0 if worker.held else 0.0
-        if len(recent) > 1 and recent[-1][0] > recent[0][0]:
-            share = min(1.0, (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0]))
         return {
             "name": worker.name, "number": worker.number, "pid": worker.pid, "host": worker.host,
-            "state": "stopped" if worker.retiring else worker.state, "busy": share, "cpu": worker.cpu,
+            "state": "stopped" if worker.retiring else worker.state, "busy": worker.load(now), "cpu": worker.cpu,
             "cpu_share": worker.cpu_share, "memory": worker.memory, "task": task if worker.held else None,
             "since": worker.since or None, "done": worker.done, "prints": worker.prints,
         }  # fmt: skip

@@ -22,6 +22,8 @@ PIECE_SECONDS = 0.080
 #: A piece has at most so many tasks: while a worker pickles its outcomes, which may take as long as the tasks took,
 #: it does not hear that others have something more urgent.
 PIECE_TASKS = 100_000
+#: It is cut from one chunk of arguments, or from neighbouring ones of so many bytes.
+PIECE_BYTES = 1 << 20
 #: With many workers pieces last longer: the broker may spend this on one, from its assignment to its last outcome,
 #: in seconds. It takes about half as long, so it keeps up with any number of workers, if there is enough to do.
 BROKER_SECONDS = 150e-6

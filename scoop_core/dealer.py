@@ -38,8 +38,14 @@ class Dealer:
 
     def wait(self, job: Job, span: Span, last: bool = False) -> None:
         """These tasks wait for a worker, before the others of their job or (`last`) behind them."""
-        (job.waiting.append if last else job.waiting.appendleft)(span)
         job.queued += span.hi - span.lo
+        waiting = job.waiting
+        if last and waiting and waiting[-1].hi == span.lo and waiting[-1].deaths == span.deaths:
+            waiting[-1].hi = span.hi
+        elif not last and waiting and waiting[0].lo == span.hi and waiting[0].deaths == span.deaths:
+            waiting[0].lo = span.lo
+        else:
+            (waiting.append if last else waiting.appendleft)(span)
         if job.listed:
             return
         job.listed = True
@@ -170,15 +176,15 @@ class Dealer:
         """Cut a piece from the job's first waiting span, and send it."""
         ledger = self._ledger
         span = job.waiting[0]
-        chunk = job.chunk(span.lo)
         mean = ledger.means.get(job.spec.function)
         size, stint = self._size(job, span, mean)
-        lo, hi = span.lo, min(span.lo + size, span.hi, chunk.hi)
-        key = (job.owner, job.number, chunk.lo)
-        has_chunk = worker.chunk == key
-        worker.chunk = None if chunk.parcel.buffers else key
+        chunk, *more = chunks = job.chunks_of(span.lo, min(span.lo + size, span.hi))
+        lo, hi = span.lo, min(span.lo + size, span.hi, chunks[-1].hi)
+        has_chunk = worker.chunk == (job.owner, job.number, chunk.lo)
+        worker.chunk = None if chunk.parcel.buffers else (job.owner, job.number, chunks[-1].lo)
         travels, lies = chunk.weight
         sent = 0 if has_chunk else travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
+        sent += sum([other.weight[0] for other in more])
         digest = job.spec.function
         if digest not in worker.known:
             worker.known.add(digest)
@@ -187,7 +193,8 @@ class Dealer:
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
         cut = (lo, hi, chunk.lo, chunk.form, None if has_chunk else chunk.parcel)
-        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint)
+        others = tuple([other.parcel for other in more])
+        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint, others)
         ledger.deliver(worker.name, assign, chunk.frames)
         if not (worker.held or worker.awake or worker.occupied):
             worker.task, worker.since = "", now

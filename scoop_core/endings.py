@@ -27,12 +27,15 @@ class Endings:
         self.unheard: dict[str, tuple[float, int, int]] = {}
 
     def strike(self, job: Job, lo: int, hi: int) -> None:
-        """Tasks [lo, hi) of one chunk are over."""
+        """Tasks [lo, hi), of whatever chunks, are over."""
         job.left -= hi - lo
-        chunk = job.chunk(lo)
-        chunk.left -= hi - lo
-        if not chunk.left:
-            job.chunks.remove(chunk)
+        while lo < hi:
+            chunk = job.chunk(lo)
+            end = min(hi, chunk.hi)
+            chunk.left -= end - lo
+            if not chunk.left:
+                job.chunks.remove(chunk)
+            lo = end
         self.forget(job)
 
     def forget(self, job: Job) -> None:
@@ -146,16 +149,13 @@ class Endings:
         self._ledger.tell(job, m.TimedOut(job.number, piece.lo, spec.name, spec.limit))
 
     def cancelled(self, job: Job, lo: int, hi: int, now: float, late: bool = False) -> None:
-        """Tasks [lo, hi), of whatever chunks, are over: they were cancelled, or (`late`) ran longer than they may."""
+        """Tasks [lo, hi) are over: they were cancelled, or (`late`) ran longer than they may."""
         tree, spec = self._ledger.tree, job.spec
         if late:
             tree.failed(spec, hi - lo, late_line(spec), now, spec.limit)
         else:
             tree.cancelled(spec, hi - lo, now)
-        while lo < hi:
-            end = min(hi, job.chunk(lo).hi)
-            self.strike(job, lo, end)
-            lo = end
+        self.strike(job, lo, hi)
 
     # ---- patience ----------------------------------------------------------------------------------------------
 

@@ -18,12 +18,15 @@ from operator import attrgetter
 import msgspec
 
 from scoop_core import messages as m
+from scoop_core.config import PIECE_BYTES
 from scoop_core.task_tree import TaskTree
 
 # Functions in C, as every message has something looked up by these.
 _lo = attrgetter("lo")
 used = attrgetter("used")
 
+#: How busy a worker is, is seen from so many seconds.
+LOAD_SECONDS = 2.0
 
 #: Sends a header and its frames to a peer.
 Deliver = Callable[[str, m.Header, m.Frames], None]
@@ -116,6 +119,20 @@ class Job(msgspec.Struct, eq=False):
         """The one that a task is in."""
         return self.chunks[bisect_right(self.chunks, index, key=_lo) - 1]
 
+    def chunks_of(self, lo: int, hi: int) -> list[Chunk]:
+        """Those that a piece from `lo` on is cut from; up to `hi`, unless that would be too much for one message."""
+        at = bisect_right(self.chunks, lo, key=_lo) - 1
+        last = self.chunks[at]
+        chunks, size = [last], last.weight[0]
+        while last.hi < hi and not last.parcel.buffers:
+            at += 1
+            form, last = last.form, self.chunks[at]
+            size += last.weight[0]
+            if last.parcel.buffers or last.form != form or size > PIECE_BYTES:
+                break
+            chunks.append(last)
+        return chunks
+
 
 class Piece(msgspec.Struct):
     """Tasks [lo, hi) that one worker holds."""
@@ -177,7 +194,8 @@ class Worker(msgspec.Struct, eq=False):
     open: m.Ran | None = None  # what it runs, as it last said, and has not told as over
     waits: int = 0  # from this seq on its pieces have not begun, it said
     dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
-    rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))
+    heard: float = 0.0  # when it last said what it has spent
+    rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))  # moments, and `busy`
 
     @property
     def first(self) -> Piece | None:
@@ -193,6 +211,15 @@ class Worker(msgspec.Struct, eq=False):
             return None
         spec = piece.job.spec
         return m.Ran(spec.root, spec.run, spec.name, self.since, max(now, self.since), 0, 0)
+
+    def load(self, now: float) -> float:
+        """Which part of the last seconds it was not idle; it has been in the meantime what it is now."""
+        runs = bool(self.held) or self.occupied
+        since, before = next((rate for rate in self.rates if rate[0] >= now - LOAD_SECONDS), (now, 0.0))
+        if since == now:
+            return float(runs)
+        busy = self.busy + (now - max(self.heard, self.since) if runs else 0.0)
+        return min(1.0, (busy - before) / (now - since))
 
     def piece(self, seq: int) -> Piece | None:
         return self.held.get(seq) or self.parked.get(seq)

@@ -254,7 +254,8 @@ class Forget(Header, tag="forget"):
 class Assign(Header, tag="assign"):
     """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`; to last about `stint` seconds.
 
-    A chunk without buffers does not travel again: then `parcel` is None, for it is that of the piece before.
+    A chunk without buffers does not travel again: then `parcel` is None, for it is the last of the piece before.
+    `more` are the chunks behind it that the piece reaches into, of the same form and without buffers.
     """
 
     seq: int
@@ -267,6 +268,7 @@ class Assign(Header, tag="assign"):
     form: str
     parcel: Parcel | None
     stint: float = 0.0
+    more: tuple[Parcel, ...] = ()
 
 
 class Ran(Header):

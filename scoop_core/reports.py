@@ -39,9 +39,10 @@ class Reports:
         if piece.cancelled:
             self._endings.calm(worker, piece)
         dealer.charge(job, message.seconds - count * piece.each)
-        mean = message.seconds / count
         known = ledger.means.get(job.spec.function)
-        ledger.means[job.spec.function] = mean if known is None else (known + mean) / 2
+        # What was known counts as one task of these, as there is no telling how many of such there will be.
+        average = message.seconds / count if known is None else (known + message.seconds) / (1 + count)
+        ledger.means[job.spec.function] = average
         self._endings.strike(job, message.lo, message.hi)
         worker.done += count
         worker.occupied = not message.rested and not worker.held
@@ -166,6 +167,7 @@ class Reports:
     def _account(self, worker: Worker, busy: float, cpu: float, now: float) -> None:
         """Note what a worker has spent by now."""
         tree = self._ledger.tree
+        worker.heard = now
         if not worker.rates or now - worker.rates[-1][0] >= RATE_SECONDS:
             worker.rates.append((now, busy))
         if busy > worker.busy:  # tallies and outcomes may overtake each other

@@ -74,14 +74,20 @@ class Runner:
         self._functions.pop(digest, None)
 
     def _unpack(self, piece: Piece) -> Sequence[Any]:
-        """The arguments of the chunk of a piece; those without buffers are kept for the next piece of it. (Each is
-        either of a type that can't change, or unpickled for its own task only.)"""
-        parcel, items = self._chunk
-        if parcel is not piece.parcel:
-            items = self._packer.unpack_items(piece.assign.form, piece.parcel, piece.frames)
-            if not piece.parcel.buffers:
-                self._chunk = (piece.parcel, items)
-        return items
+        """The arguments of a piece. Those of its last chunk are kept for the next piece of it, if it has no buffers.
+        (Each is either of a type that can't change, or unpickled for its own task only.)"""
+        assign, parcel = piece.assign, piece.parcel
+        lo, hi = assign.lo, assign.hi  # the end of the piece may be cut off meanwhile
+        kept, items = self._chunk
+        if kept is not parcel:
+            items = self._packer.unpack_items(assign.form, parcel, piece.frames)
+        arguments = items[lo - assign.base : hi - assign.base]
+        for parcel in assign.more:
+            items = self._packer.unpack_items(assign.form, parcel, [])
+            arguments = [*arguments, *items[: hi - lo - len(arguments)]]
+        if not parcel.buffers:
+            self._chunk = (parcel, items)
+        return arguments
 
     # ---- tasks of the worker's own -----------------------------------------------------------------------------
 
@@ -256,8 +262,7 @@ class Runner:
             piece.function = function
             if self.watch is not None:
                 function = self.watch.wrap(function, group)
-            arguments = self._unpack(piece)
-            piece.arguments = arguments[piece.lo - assign.base : piece.hi - assign.base]
+            piece.arguments = self._unpack(piece)
             piece.begin(piece.arguments)
             # Only now: the first task of a function imports its module, and can't be interrupted while it does.
             if spec.limit:

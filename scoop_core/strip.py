@@ -20,6 +20,8 @@ from scoop_core.worker_state import GroupCount
 SHORT = 0.001
 #: Spans go with outcomes at most this often, in seconds, for the sake of short round trips; else with the next tally.
 PAUSE = 0.01
+#: The clocks may run apart (one of them is set, or the machine sleeps): so often, in seconds, they are compared.
+COMPARE_SECONDS = 10.0
 
 
 def zero(clock: Callable[[], float]) -> float:
@@ -44,7 +46,7 @@ class Strip:
         self._spans: list[Ran] = []
         self._lock = Lock()
         self._zero = zero(clock)
-        self.mark = clock()  # up to here all is told, or nothing ran
+        self.mark = self._compared = clock()  # up to the mark all is told, or nothing ran
         self._taken = 0.0  # the mark when spans were taken last
 
     def tell(self, group: GroupCount, tasks: int = 0, failed: int = 0, until: float | None = None) -> None:
@@ -91,7 +93,8 @@ class Strip:
         self._taken = self.mark
         with self._lock:
             spans, self._spans = self._spans, []
-            self._zero = zero(self._clock)
+            if self.mark - self._compared > COMPARE_SECONDS:
+                self._compared, self._zero = self.mark, zero(self._clock)
         return tuple(spans)
 
     def open(self, group: GroupCount | None) -> Ran | None:

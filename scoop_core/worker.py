@@ -358,6 +358,8 @@ class Worker(Peer):
             parcel = self._chunk
         elif not parcel.buffers:
             self._chunk = parcel
+        if message.more:
+            self._chunk = message.more[-1]
         self.state.pieces.append(Piece(message, parcel, frames))
         self.state.rested = False
         self.state.seq = message.seq  # last, see `_idle`

@@ -245,6 +245,23 @@ def test_tasks_may_change_arguments_of_which_several_pieces_come_from_one_pickle
         assert list(futures.map(operator.add, range(3000), [1] * 3000)) == list(range(1, 3001))
 
 
+def test_a_piece_whose_arguments_come_from_several_pickles(pool: Pool) -> None:
+    def half(text: str) -> str:
+        if len(text) == 333:
+            raise ValueError(text[:3])
+        return text[: len(text) // 2]
+
+    texts = [f"{number:05}" * 100 for number in range(2000)]  # a megabyte
+    rows = [(text, [number]) for number, text in enumerate(texts)]
+    for _ in range(3):  # what is known of the functions gets better
+        assert list(futures.map(half, texts)) == [text[:250] for text in texts]
+        assert list(futures.map(lambda text, numbers: numbers[0], *zip(*rows, strict=True))) == list(range(2000))
+    odd = ["abc" * 111 if number == 1500 else text for number, text in enumerate(texts)]
+    results = futures.map(half, odd)
+    with pytest.raises(ValueError, match="abc"):
+        list(results)
+
+
 def test_equal_results_are_not_the_same_object(pool: Pool, cells: Cells) -> None:
     cells("import numpy; CACHE = {}\ndef f(_): return CACHE.setdefault(0, numpy.ones(50_000))")
     found = list(futures.map(cells.f, range(50)))

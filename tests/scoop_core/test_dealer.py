@@ -12,6 +12,7 @@ from scoop_core.config import (
     BROKER_SECONDS,
     LEAST_SHARE,
     LONG_PIECE_SECONDS,
+    PIECE_BYTES,
     PIECE_SECONDS,
     PIECE_TASKS,
     PREFETCH,
@@ -118,6 +119,86 @@ def test_pieces_have_no_more_tasks_than_a_worker_can_report_at_once() -> None:
     stage = Stage(workers=1)
     stage.learn(each=1e-8)
     assert spans(stage.submit(10 * PIECE_TASKS))[0] == (0, PIECE_TASKS)
+
+
+def extend(stage: Stage, job: int, lo: int, hi: int, form: str = "column", parcel: m.Parcel | None = None) -> None:
+    parcel = m.Parcel(f"{lo}".encode()) if parcel is None else parcel
+    stage.say("r0", m.Extend(job, lo, hi, form, parcel))
+
+
+def test_a_piece_reaches_over_as_many_chunks_as_it_needs() -> None:
+    stage = Stage(workers=1)
+    stage.learn("before", each=10.0)
+    stage.submit(1, job=9, function="before")  # so all are here before the first piece is cut
+    stage.learn(each=0.001)
+    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
+    for lo in range(0, 400, 10):
+        extend(stage, 1, lo, lo + 10)
+    [one] = stage.state.ledger.jobs["r0", 1].waiting
+    assert (one.lo, one.hi) == (0, 400), "neighbours wait as one"
+    stage.done("w0", 1)
+    [first, second] = [stage.held["w0", seq] for seq in (2, 3)]
+    assert (first.lo, first.hi, first.base, first.parcel) == (0, 200, 0, m.Parcel(b"0"))
+    assert [p.data for p in first.more] == [str(lo).encode() for lo in range(10, 200, 10)]
+    assert (second.lo, second.base, second.parcel) == (200, 200, m.Parcel(b"200")), "it begins with a new one"
+    held = stage.state.ledger.workers["w0"].held
+    while held:
+        piece = stage.held["w0", min(held)]
+        middle = (piece.lo + piece.hi) // 2
+        if middle > piece.lo:  # outcomes end within a chunk, or reach over several
+            stage.done("w0", piece.seq, lo=piece.lo, hi=middle, idle=False)
+        stage.done("w0", piece.seq, lo=middle)
+    job = stage.state.ledger.jobs["r0", 1]
+    assert (job.left, job.chunks) == (0, [])
+
+
+def test_what_is_left_of_the_last_chunk_of_a_piece_does_not_travel_again() -> None:
+    stage = Stage(workers=1)
+    stage.learn("before", each=10.0)
+    stage.submit(1, job=9, function="before")
+    stage.learn(each=0.001)
+    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
+    for lo in range(0, 90, 30):
+        extend(stage, 1, lo, lo + 30)
+    stage.done("w0", 1)
+    [first, second] = [stage.held["w0", seq] for seq in (2, 3)]
+    assert (first.lo, first.hi, [p.data for p in first.more]) == (0, 45, [b"30"])
+    assert (second.lo, second.base, second.parcel, [p.data for p in second.more]) == (45, 30, None, [b"60"])
+
+
+@pytest.mark.parametrize(
+    ("form", "parcel", "reach"),
+    [
+        ("column+", m.Parcel(b"10"), 10),
+        ("column", m.Parcel(b"10", (m.Segment("array", 4000),)), 10),
+        ("column", m.Parcel(b"x" * PIECE_BYTES), 10),
+        ("column", m.Parcel(b"x" * (PIECE_BYTES - 2)), 20),
+    ],
+    ids=["form", "buffers", "too much", "not too much"],
+)
+def test_a_piece_ends_where_the_next_chunk_is_of_another_kind_or_too_much(
+    form: str, parcel: m.Parcel, reach: int
+) -> None:
+    stage = Stage(workers=1)
+    stage.learn("before", each=10.0)
+    stage.submit(1, job=9, function="before")
+    stage.learn(each=0.001)
+    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
+    extend(stage, 1, 0, 10)
+    extend(stage, 1, 10, 20, form, parcel)
+    extend(stage, 1, 20, 100)
+    assert spans(stage.done("w0", 1))[0] == (0, reach)
+
+
+def test_a_piece_that_comes_back_waits_as_one_with_its_neighbours() -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=0.001)
+    stage.submit(1000)
+    first, second = stage.held["w0", 1], stage.held["w0", 2]
+    assert [(s.lo, s.hi) for s in stage.state.ledger.jobs["r0", 1].waiting] == [(second.hi, 1000)]
+    stage.state.ledger.workers["w0"].retiring = True  # so it is not given again
+    stage.say("w0", m.Shared(((2, second.lo, second.hi), (1, 3, first.hi)), 0, False))
+    assert [(s.lo, s.hi) for s in stage.state.ledger.jobs["r0", 1].waiting] == [(3, 1000)]
 
 
 def test_a_function_travels_to_each_worker_once() -> None:

@@ -10,6 +10,39 @@ from scoop_core import messages as m
 from tests.scoop_core.stage import Stage, sent, spans
 
 
+@pytest.mark.parametrize("count", [1, 100])
+def test_many_tasks_tell_more_of_their_function_than_one(count: int) -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=0.01)
+    [(lo, hi), *_] = spans(stage.submit(2 * count - 1))
+    assert hi - lo == min(count, 50), "the piece"
+    stage.done("w0", 1, each=0.001)
+    known = stage.state.ledger.means[b"f"]
+    assert known == pytest.approx((0.01 + (hi - lo) * 0.001) / (1 + hi - lo))
+
+
+def test_a_worker_is_as_busy_as_it_was_in_the_last_seconds() -> None:
+    stage = Stage(workers=1)
+    worker = stage.state.ledger.workers["w0"]
+
+    def done(seq: int, busy: float) -> None:
+        stage.say("w0", m.Done(seq, seq - 1, seq, "values", m.Parcel(b""), (), 1.0, 1.0, seq, busy, busy))
+
+    assert worker.load(stage.now) == 0.0
+    stage.submit(2, limit=10.0)
+    assert worker.load(stage.now) == 1.0, "nothing else is known"
+    stage.now = 1.0
+    done(1, busy=1.0)
+    stage.now = 2.0
+    assert worker.load(stage.now) == pytest.approx(1.0), "it has gone on"
+    done(2, busy=2.0)
+    assert worker.load(stage.now) == pytest.approx(1.0)
+    assert [worker.load(stage.now + rest) for rest in (0.5, 1.0, 1.5)] == pytest.approx([1.0 / 1.5, 0.5, 0.0])
+    stage.submit(1, job=2)
+    stage.now = 2.5
+    assert worker.load(stage.now) == pytest.approx(1.0)
+
+
 def test_what_came_back_with_a_cancelled_task_runs_elsewhere() -> None:
     stage = Stage(workers=1)
     stage.learn()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from scoop_core.messages import Ran
-from scoop_core.strip import PAUSE, SHORT, Strip
+from scoop_core.strip import COMPARE_SECONDS, PAUSE, SHORT, Strip
 from scoop_core.task_tree import top
 from scoop_core.worker_state import GroupCount
 
@@ -118,6 +118,23 @@ def test_a_moment_in_which_no_task_ended_is_not_told(strip: Strip, clock: Clock)
     clock.now += SHORT / 2
     strip.tell(F)
     assert told(strip) == []
+
+
+def test_a_clock_that_is_set_is_noticed(strip: Strip, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def began() -> float:
+        clock.now += 1.0
+        strip.tell(F, 1)
+        [span] = strip.take()
+        return span.began - (clock.now - 1.0)
+
+    before = began()
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert began() == pytest.approx(before), "not each time"
+    clock.now += COMPARE_SECONDS
+    strip.mark = clock.now
+    began()
+    assert began() == pytest.approx(before + 3600, abs=60 + COMPARE_SECONDS)
 
 
 def test_with_outcomes_spans_go_now_and_then(strip: Strip, clock: Clock) -> None:

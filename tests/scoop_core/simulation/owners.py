@@ -13,7 +13,7 @@ from scoop_core.task_tree import Place, top
 if TYPE_CHECKING:
     from tests.scoop_core.simulation.scenarios import Simulation
 
-#: All parcels of a simulation.
+#: All parcels of a simulation, but those of arguments: they say of which tasks they are.
 NOTHING = m.Parcel(b"")
 
 
@@ -140,7 +140,9 @@ class Peer:
             skip = tuple(i for i in range(lo, end) if self.sim.skips and rng.random() < 0.1)
             for index, one in enumerate(here, lo):
                 job.open[index] = one
-            self.send(m.Extend(job.number, lo, end, "column", NOTHING, skip))
+            form = rng.choice(("column", "column", "column+"))
+            parcel = m.Parcel(f"{lo}:{end}".encode(), rng.choice(((), (), (None,))))
+            self.send(m.Extend(job.number, lo, end, form, parcel, skip))
             for index in skip:
                 job.end(index, "failed")
             lo = end

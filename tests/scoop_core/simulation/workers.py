@@ -121,6 +121,7 @@ class Worker(Peer):
         self.target: Fiber | None = None
         self.alone = False  # of the target, end the innermost task only
         self.seq = 0
+        self.chunk: m.Parcel | None = None  # of the last piece
         self.late: deque[m.Header] = deque()  # what the IO thread is about to send
         self.begun = 0  # on the board
         self.rested = True
@@ -519,10 +520,23 @@ class Worker(Peer):
 
     # ---- messages ----------------------------------------------------------------------------------------------
 
+    def check(self, piece: m.Assign) -> None:
+        """Whether there is something to do in it, and all arguments have come with it or with the piece before."""
+        chunks = [self.chunk if piece.parcel is None else piece.parcel, *piece.more]
+        end = piece.base
+        for chunk in chunks:
+            assert chunk is not None, f"arguments that should be here are not: {piece}"
+            assert len(chunks) == 1 or not chunk.buffers, f"there is no telling whose frames these are: {piece}"
+            lo, hi = map(int, chunk.data.split(b":"))
+            assert lo == end, f"arguments of other tasks: {piece}"
+            end = hi
+        assert piece.base <= piece.lo < piece.hi <= end, f"not the arguments of these: {piece}"
+        self.chunk = None if chunk is None or chunk.buffers else chunk
+
     def handle(self, message: m.Header) -> None:
         self.tell_late()
         if isinstance(message, m.Assign):
-            assert message.base <= message.lo < message.hi, f"an empty piece: {message}"
+            self.check(message)
             self.seq = message.seq
             self.rested = False
             self.state.pieces.append(Piece(message, m.Parcel(b""), []))
