@@ -19,7 +19,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from scoop_core.hosts import processors
+from scoop_core.hosts import cpus
 from scoop_core.messages import Segment
 
 #: Names another folder than /dev/shm, where that is too small.
@@ -69,7 +69,7 @@ class Shelf:
         self._shared: dict[str, _Shared] = {}  # by name
         self._alike: dict[bytes, list[_Shared]] = {}  # by fingerprint
         self._mappings = 0
-        self.lanes = min(LANES, processors()) if self._lays else 1  # that many threads may share at the same time
+        self.lanes = min(LANES, cpus()) if self._lays else 1  # that many threads may share at the same time
 
     def share(self, buffer: memoryview) -> Segment | None:
         """As `put`; but if the same bytes lie there already, that segment once more. `discard` it as often."""

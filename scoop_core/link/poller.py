@@ -6,7 +6,7 @@ import os
 import select
 from time import perf_counter
 
-from scoop_core.hosts import processors
+from scoop_core.hosts import cpus
 
 #: An answer within this time is a quick one, in seconds.
 QUICK = 0.001
@@ -40,7 +40,7 @@ class Poller:
         self._register = poll.register
         self._quick = 0  # waits in a row that were short
         self._needed = 1  # so many before looking is worth while
-        self._sleeps = processors() <= spare
+        self._sleeps = cpus() <= spare
 
     def register(self, fd: int, events: int = select.POLLIN) -> None:
         """Wait for this one too."""

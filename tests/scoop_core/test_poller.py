@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scoop_core import hosts
 from scoop_core.link import poller
 from scoop_core.link.poller import SPIN, WARY, Poller, milliseconds
 
@@ -43,7 +44,7 @@ class Bell:
 
 @pytest.fixture
 def bell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bell]:
-    monkeypatch.setattr(poller, "processors", lambda: 2)
+    monkeypatch.setattr(poller, "cpus", lambda: 2)
     bell = Bell()
     monkeypatch.setattr(os, "sched_yield", bell.look)
     yield bell
@@ -87,12 +88,24 @@ def test_who_is_told_to_sleep_does_not_look(bell: Bell) -> None:
 def test_nobody_looks_where_others_need_all_processors(
     bell: Bell, monkeypatch: pytest.MonkeyPatch, count: int, spare: int, looks: bool
 ) -> None:
-    monkeypatch.setattr(poller, "processors", lambda: count)
+    monkeypatch.setattr(poller, "cpus", lambda: count)
     other = Bell(spare)
     monkeypatch.setattr(os, "sched_yield", other.look)
     other.answered()
     assert (other.in_vain() > 0) is looks
     other.close()
+
+
+def test_a_quota_counts_not_what_the_host_has(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller, "cpus", hosts.cpus)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
+    for limit, looks in (("4", True), ("2", False)):
+        monkeypatch.setenv("CPU_LIMIT", limit)
+        other = Bell(spare=2)
+        monkeypatch.setattr(os, "sched_yield", other.look)
+        other.answered()
+        assert (other.in_vain() > 0) is looks
+        other.close()
 
 
 def test_a_wait_is_never_shorter_than_was_asked_for() -> None:
