@@ -63,7 +63,7 @@ class Reporter:
         # To the end under the lock: what the IO thread reports ahead must leave ahead of the rest, too.
         with piece.lock:
             lo = piece.lo + piece.sent
-            values = piece.out[piece.sent :]
+            values = piece.out[piece.sent :] if piece.sent or not over else piece.out
             count = len(values)
             self._account()
             if count:

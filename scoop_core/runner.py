@@ -82,9 +82,11 @@ class Runner:
         if kept is not parcel:
             items = self._packer.unpack_items(assign.form, parcel, piece.frames)
         arguments = items[lo - assign.base : hi - assign.base]
-        for parcel in assign.more:
-            items = self._packer.unpack_items(assign.form, parcel, [])
-            arguments = [*arguments, *items[: hi - lo - len(arguments)]]
+        if assign.more:
+            arguments = list(arguments)
+            for parcel in assign.more:
+                items = self._packer.unpack_items(assign.form, parcel, [])
+                arguments += items[: hi - lo - len(arguments)]
         if not parcel.buffers:
             self._chunk = (parcel, items)
         return arguments
