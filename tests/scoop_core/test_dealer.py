@@ -121,19 +121,22 @@ def test_pieces_have_no_more_tasks_than_a_worker_can_report_at_once() -> None:
     assert spans(stage.submit(10 * PIECE_TASKS))[0] == (0, PIECE_TASKS)
 
 
-def extend(stage: Stage, job: int, lo: int, hi: int, form: str = "column", parcel: m.Parcel | None = None) -> None:
-    parcel = m.Parcel(f"{lo}".encode()) if parcel is None else parcel
-    stage.say("r0", m.Extend(job, lo, hi, form, parcel))
+def chunked(*chunks: m.Extend) -> Stage:
+    """A worker that is busy with something else until its first piece is over, and a job that has come meanwhile."""
+    stage = Stage(workers=1)
+    stage.learn("before", each=10.0)
+    stage.submit(1, job=9, function="before")
+    stage.learn(each=0.001)
+    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")), *chunks)
+    return stage
+
+
+def chunk(lo: int, hi: int, form: str = "column", parcel: m.Parcel | None = None) -> m.Extend:
+    return m.Extend(1, lo, hi, form, m.Parcel(f"{lo}".encode()) if parcel is None else parcel)
 
 
 def test_a_piece_reaches_over_as_many_chunks_as_it_needs() -> None:
-    stage = Stage(workers=1)
-    stage.learn("before", each=10.0)
-    stage.submit(1, job=9, function="before")  # so all are here before the first piece is cut
-    stage.learn(each=0.001)
-    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
-    for lo in range(0, 400, 10):
-        extend(stage, 1, lo, lo + 10)
+    stage = chunked(*[chunk(lo, lo + 10) for lo in range(0, 400, 10)])
     [one] = stage.state.ledger.jobs["r0", 1].waiting
     assert (one.lo, one.hi) == (0, 400), "neighbours wait as one"
     stage.done("w0", 1)
@@ -153,13 +156,7 @@ def test_a_piece_reaches_over_as_many_chunks_as_it_needs() -> None:
 
 
 def test_what_is_left_of_the_last_chunk_of_a_piece_does_not_travel_again() -> None:
-    stage = Stage(workers=1)
-    stage.learn("before", each=10.0)
-    stage.submit(1, job=9, function="before")
-    stage.learn(each=0.001)
-    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
-    for lo in range(0, 90, 30):
-        extend(stage, 1, lo, lo + 30)
+    stage = chunked(*[chunk(lo, lo + 30) for lo in range(0, 90, 30)])
     stage.done("w0", 1)
     [first, second] = [stage.held["w0", seq] for seq in (2, 3)]
     assert (first.lo, first.hi, [p.data for p in first.more]) == (0, 45, [b"30"])
@@ -179,14 +176,7 @@ def test_what_is_left_of_the_last_chunk_of_a_piece_does_not_travel_again() -> No
 def test_a_piece_ends_where_the_next_chunk_is_of_another_kind_or_too_much(
     form: str, parcel: m.Parcel, reach: int
 ) -> None:
-    stage = Stage(workers=1)
-    stage.learn("before", each=10.0)
-    stage.submit(1, job=9, function="before")
-    stage.learn(each=0.001)
-    stage.say("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")))
-    extend(stage, 1, 0, 10)
-    extend(stage, 1, 10, 20, form, parcel)
-    extend(stage, 1, 20, 100)
+    stage = chunked(chunk(0, 10), chunk(10, 20, form, parcel), chunk(20, 100))
     assert spans(stage.done("w0", 1))[0] == (0, reach)
 
 
