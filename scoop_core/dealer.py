@@ -197,7 +197,7 @@ class Dealer:
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint, others)
         ledger.deliver(worker.name, assign, chunk.frames)
         if not (worker.held or worker.awake or worker.occupied):
-            worker.task, worker.since = "", now
+            worker.task, worker.since, worker.heard = "", now, now
         each = GUESS if mean is None else mean
         worker.held[worker.seq] = Piece(worker.seq, job, lo, hi, span.deaths, stint, each)
         if hi == span.hi:

@@ -29,13 +29,14 @@ class Endings:
     def strike(self, job: Job, lo: int, hi: int) -> None:
         """Tasks [lo, hi), of whatever chunks, are over."""
         job.left -= hi - lo
+        first = at = job.position(lo)
         while lo < hi:
-            chunk = job.chunk(lo)
+            chunk = job.chunks[at]
             end = min(hi, chunk.hi)
             chunk.left -= end - lo
-            if not chunk.left:
-                job.chunks.remove(chunk)
             lo = end
+            at += 1
+        job.chunks[first:at] = [chunk for chunk in job.chunks[first:at] if chunk.left]
         self.forget(job)
 
     def forget(self, job: Job) -> None:
@@ -115,7 +116,7 @@ class Endings:
         for a, b, known in list(piece.parts(lo, hi)):
             if known:
                 continue
-            piece.cancelled.append((a, b))
+            piece.cancel(a, b)
             self._ledger.send(worker.name, m.Drop(piece.seq, a, b))
             self.patience[worker.name, piece.seq] = now + CANCEL_GRACE
             if tell:

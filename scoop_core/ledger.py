@@ -115,13 +115,13 @@ class Job(msgspec.Struct, eq=False):
             insort(self.chunks, chunk, key=_lo)
         self.left += chunk.left
 
-    def chunk(self, index: int) -> Chunk:
-        """The one that a task is in."""
-        return self.chunks[bisect_right(self.chunks, index, key=_lo) - 1]
+    def position(self, index: int) -> int:
+        """Where among the chunks the one is that a task is in."""
+        return bisect_right(self.chunks, index, key=_lo) - 1
 
     def chunks_of(self, lo: int, hi: int) -> list[Chunk]:
         """Those that a piece from `lo` on is cut from; up to `hi`, unless that would be too much for one message."""
-        at = bisect_right(self.chunks, lo, key=_lo) - 1
+        at = self.position(lo)
         last = self.chunks[at]
         chunks, size = [last], last.weight[0]
         while last.hi < hi and not last.parcel.buffers:
@@ -146,6 +146,14 @@ class Piece(msgspec.Struct):
     each: float = 0.0  # seconds a task that its root is charged for, until it is known how long they have taken
     cancelled: list[tuple[int, int]] = []  # spans; the worker has been told
     late: bool = False  # its only task ran longer than it may, and is cancelled; its owner has been told why
+
+    def cancel(self, lo: int, hi: int) -> None:
+        """Tasks [lo, hi), which were wanted, are not any more; often one after the other is cancelled."""
+        if self.cancelled and self.cancelled[-1][1] == lo:
+            lo, _ = self.cancelled.pop()
+        elif self.cancelled and self.cancelled[-1][0] == hi:
+            _, hi = self.cancelled.pop()
+        self.cancelled.append((lo, hi))
 
     def parts(self, lo: int, hi: int) -> Iterator[tuple[int, int, bool]]:
         """[lo, hi) cut up: (lo, hi, whether it was cancelled), in order."""
@@ -184,7 +192,8 @@ class Worker(msgspec.Struct, eq=False):
     own: deque[Job] = msgspec.field(default_factory=deque)  # jobs that must run here and nowhere else
     task: str = ""
     since: float = 0.0
-    busy: float = 0.0
+    busy: float = 0.0  # seconds that it was not idle, by its own account, ...
+    heard: float = 0.0  # ... up to then
     told: float = 0.0  # seconds of CPU, by its own account
     done: int = 0
     cpu: float = 0.0
@@ -194,7 +203,6 @@ class Worker(msgspec.Struct, eq=False):
     open: m.Ran | None = None  # what it runs, as it last said, and has not told as over
     waits: int = 0  # from this seq on its pieces have not begun, it said
     dismissed: bool = False  # somebody wants it replaced: its tasks are not to blame for its end
-    heard: float = 0.0  # when it last said what it has spent
     rates: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=12))  # moments, and `busy`
 
     @property
@@ -216,10 +224,10 @@ class Worker(msgspec.Struct, eq=False):
         """Which part of the last seconds it was not idle; it has been in the meantime what it is now."""
         runs = bool(self.held) or self.occupied
         since, before = next((rate for rate in self.rates if rate[0] >= now - LOAD_SECONDS), (now, 0.0))
-        if since == now:
+        if since >= now:
             return float(runs)
-        busy = self.busy + (now - max(self.heard, self.since) if runs else 0.0)
-        return min(1.0, (busy - before) / (now - since))
+        busy = self.busy + (now - self.heard if runs else 0.0)
+        return max(0.0, min(1.0, (busy - before) / (now - since)))
 
     def piece(self, seq: int) -> Piece | None:
         return self.held.get(seq) or self.parked.get(seq)

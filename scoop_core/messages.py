@@ -252,10 +252,11 @@ class Forget(Header, tag="forget"):
 
 
 class Assign(Header, tag="assign"):
-    """A piece for a worker: tasks [lo, hi) of a chunk that begins at index `base`; to last about `stint` seconds.
+    """A piece for a worker: tasks [lo, hi) of a job; to last about `stint` seconds.
 
-    A chunk without buffers does not travel again: then `parcel` is None, for it is the last of the piece before.
-    `more` are the chunks behind it that the piece reaches into, of the same form and without buffers.
+    Their arguments begin in the chunk `parcel`, whose first task is `base`; it is None if it has no buffers and the
+    piece before has ended in it. `more` are the chunks behind it that the piece reaches into: of the same form, and
+    none of them all has buffers.
     """
 
     seq: int

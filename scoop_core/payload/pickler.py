@@ -80,7 +80,7 @@ def all_simple(items: Sequence[Any], form: str) -> bool:
         return all(set(map(type, row)) <= SIMPLE for row in items)
     if form == "calls":
         return Packed not in map(type, items) and all(map(simple_call, items))
-    # As a rule all are of one type, and it takes half as long to see that as to collect the types.
+    # As a rule all are of one type, and to see that takes less than to collect the types.
     types = list(map(type, items))
     return not types or (types[0] in SIMPLE and types.count(types[0]) == len(types)) or set(types) <= SIMPLE
 

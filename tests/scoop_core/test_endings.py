@@ -19,6 +19,17 @@ def test_what_waits_is_cancelled_at_once_and_what_runs_is_interrupted() -> None:
     assert sent(stage.sent, m.Cancel) == [], "the owner knows"
 
 
+@pytest.mark.parametrize("step", [1, -1])
+def test_tasks_of_a_piece_that_are_cancelled_one_by_one_are_kept_as_one_span(step: int) -> None:
+    stage = Stage(workers=1)
+    stage.learn(each=1e-5)
+    [(lo, hi), *_] = spans(stage.submit(1000))
+    for index in range(lo, hi)[::step]:
+        stage.say("r0", m.Cancel(1, index, index + 1))
+    assert stage.state.ledger.workers["w0"].held[1].cancelled == [(lo, hi)]
+    assert len([drop for drop in sent(stage.sent, m.Drop, "w0") if drop.seq == 1]) == hi - lo
+
+
 def test_a_worker_that_does_not_heed_a_cancel_is_killed_after_the_grace() -> None:
     stage = Stage(workers=1)
     stage.submit(1)

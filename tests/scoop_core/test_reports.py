@@ -38,9 +38,12 @@ def test_a_worker_is_as_busy_as_it_was_in_the_last_seconds() -> None:
     done(2, busy=2.0)
     assert worker.load(stage.now) == pytest.approx(1.0)
     assert [worker.load(stage.now + rest) for rest in (0.5, 1.0, 1.5)] == pytest.approx([1.0 / 1.5, 0.5, 0.0])
+    stage.now = 3.0
     stage.submit(1, job=2)
-    stage.now = 2.5
-    assert worker.load(stage.now) == pytest.approx(1.0)
+    stage.now = 3.5
+    assert worker.load(stage.now) == pytest.approx(0.5 / 1.5), "it has begun again"
+    stage.say("w0", m.Tally((), "f", 1e9, 2.4, 2.4, (), None, 0))
+    assert worker.load(stage.now) == pytest.approx(0.4 / 1.5), "whatever the clocks of other hosts say"
 
 
 def test_what_came_back_with_a_cancelled_task_runs_elsewhere() -> None:
