@@ -178,13 +178,19 @@ class Dealer:
         span = job.waiting[0]
         mean = ledger.means.get(job.spec.function)
         size, stint = self._size(job, span, mean)
-        chunk, *more = chunks = job.chunks_of(span.lo, min(span.lo + size, span.hi))
-        lo, hi = span.lo, min(span.lo + size, span.hi, chunks[-1].hi)
+        lo, hi = span.lo, min(span.lo + size, span.hi)
+        at = job.position(lo)
+        chunk = job.chunks[at]
+        others = job.reach(at, hi) if hi > chunk.hi else []
+        last = others[-1] if others else chunk
+        hi = min(hi, last.hi)
+        more = tuple([other.parcel for other in others]) if others else ()
+        sent = sum([other.weight[0] for other in others]) if others else 0
         has_chunk = worker.chunk == (job.owner, job.number, chunk.lo)
-        worker.chunk = None if chunk.parcel.buffers else (job.owner, job.number, chunks[-1].lo)
-        travels, lies = chunk.weight
-        sent = 0 if has_chunk else travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
-        sent += sum([other.weight[0] for other in more])
+        worker.chunk = None if chunk.parcel.buffers else (job.owner, job.number, last.lo)
+        if not has_chunk:
+            travels, lies = chunk.weight
+            sent += travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
         digest = job.spec.function
         if digest not in worker.known:
             worker.known.add(digest)
@@ -193,8 +199,7 @@ class Dealer:
             ledger.send(worker.name, m.Define(digest, function.parcel), function.frames)
         worker.seq += 1
         cut = (lo, hi, chunk.lo, chunk.form, None if has_chunk else chunk.parcel)
-        others = tuple([other.parcel for other in more])
-        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint, others)
+        assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint, more)
         ledger.deliver(worker.name, assign, chunk.frames)
         if not (worker.held or worker.awake or worker.occupied):
             worker.task, worker.since, worker.heard = "", now, now

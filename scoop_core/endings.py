@@ -36,7 +36,10 @@ class Endings:
             chunk.left -= end - lo
             lo = end
             at += 1
-        job.chunks[first:at] = [chunk for chunk in job.chunks[first:at] if chunk.left]
+        if at > first + 1:
+            job.chunks[first:at] = [chunk for chunk in job.chunks[first:at] if chunk.left]
+        elif not chunk.left:
+            del job.chunks[first]
         self.forget(job)
 
     def forget(self, job: Job) -> None:

@@ -119,19 +119,20 @@ class Job(msgspec.Struct, eq=False):
         """Where among the chunks the one is that a task is in."""
         return bisect_right(self.chunks, index, key=_lo) - 1
 
-    def chunks_of(self, lo: int, hi: int) -> list[Chunk]:
-        """Those that a piece from `lo` on is cut from; up to `hi`, unless that would be too much for one message."""
-        at = self.position(lo)
-        last = self.chunks[at]
-        chunks, size = [last], last.weight[0]
-        while last.hi < hi and not last.parcel.buffers:
+    def reach(self, at: int, hi: int) -> list[Chunk]:
+        """The chunks behind the one at this position that may go with it: up to task `hi`, unless they are of another
+        kind or too much for one message."""
+        first = last = self.chunks[at]
+        more: list[Chunk] = []
+        size = first.weight[0]
+        while last.hi < hi and not first.parcel.buffers:
             at += 1
-            form, last = last.form, self.chunks[at]
+            last = self.chunks[at]
             size += last.weight[0]
-            if last.parcel.buffers or last.form != form or size > PIECE_BYTES:
+            if last.parcel.buffers or last.form != first.form or size > PIECE_BYTES:
                 break
-            chunks.append(last)
-        return chunks
+            more.append(last)
+        return more
 
 
 class Piece(msgspec.Struct):
