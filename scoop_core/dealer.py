@@ -232,7 +232,8 @@ class Dealer:
         workers = max(1, len(self._ledger.workers))
         longest = LONG_PIECE_SECONDS if mean < PIECE_SECONDS else PIECE_SECONDS
         longest = max(longest, workers * BROKER_SECONDS)
-        least = max(WORTH_SHARING, job.used / workers * LEAST_SHARE)
+        had = job.spent + (job.left - job.queued) * mean  # what is under way, by what is known now
+        least = max(WORTH_SHARING, had / workers * LEAST_SHARE)
         size = max(ceil(job.queued / (2 * workers)), int(least / mean))
         size = max(1, min(size, int(longest / mean), PIECE_TASKS))
         return size, max(PIECE_SECONDS, min(longest, size * mean))

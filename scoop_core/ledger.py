@@ -91,7 +91,8 @@ class Job(msgspec.Struct, eq=False):
     queued: int = 0  # tasks in `waiting`
     left: int = 0  # tasks that are not over
     closed: bool = False
-    used: float = 0.0  # seconds of work that were sent, as far as known
+    used: float = 0.0  # seconds of work that were sent, as far as known; ...
+    spent: float = 0.0  # ... and of those that are over
     listed: bool = False  # stands among the ready ones of its root
 
     @property

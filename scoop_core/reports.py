@@ -39,6 +39,7 @@ class Reports:
         if piece.cancelled:
             self._endings.calm(worker, piece)
         dealer.charge(job, message.seconds - count * piece.each)
+        job.spent += message.seconds
         known = ledger.means.get(job.spec.function)
         # What was known counts as one task of these, as there is no telling how many of such there will be.
         average = message.seconds / count if known is None else (known + message.seconds) / (1 + count)

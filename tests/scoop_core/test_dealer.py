@@ -115,6 +115,18 @@ def test_the_end_of_a_long_job_is_not_cut_up_as_small_as_that_of_a_short_one(sec
         assert size == min(left, max(ceil(left / 2), int(had * LEAST_SHARE)), LONG_PIECE_SECONDS / 0.001)
 
 
+def test_where_only_the_first_task_was_slow_nobody_gets_all_that_is_left() -> None:
+    stage = Stage(workers=2)
+    stage.submit(100_000)
+    for worker in ("w0", "w1"):
+        stage.done(worker, 1, each=300e-6)  # it imported something
+    first = stage.held["w0", 2]
+    assert first.hi - first.lo > 1000
+    [(lo, hi), *_] = spans(stage.done("w0", 2, each=30e-9, idle=False))
+    waited = stage.state.ledger.jobs["r0", 1].queued + hi - lo
+    assert 10_000 < hi - lo <= waited / 2
+
+
 def test_pieces_have_no_more_tasks_than_a_worker_can_report_at_once() -> None:
     stage = Stage(workers=1)
     stage.learn(each=1e-8)
