@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 #: A piece of work sent to a worker is half of a worker's share of what waits, but of short tasks it lasts no longer
-#: than this, in seconds: that is how late people may see what is over. Outcomes go out before its end if it takes
-#: longer than it should.
+#: than this, in seconds: that is how late people may see what is over. It is divided by the number of programs that
+#: want something. Outcomes go out before the end of a piece that takes longer than it should.
 LONG_PIECE_SECONDS = 0.500
 #: So pieces get shorter towards the end, for all workers to be done together; but not shorter than this part of what
 #: each worker has spent on the job by then. To send a piece and its outcomes costs about 1 ms of CPU in three

@@ -230,8 +230,9 @@ class Dealer:
             return 1, PIECE_SECONDS
         mean = max(mean, 1e-8)
         workers = max(1, len(self._ledger.workers))
-        longest = LONG_PIECE_SECONDS if mean < PIECE_SECONDS else PIECE_SECONDS
-        longest = max(longest, workers * BROKER_SECONDS)
+        longest = max(PIECE_SECONDS, workers * BROKER_SECONDS)
+        if mean < PIECE_SECONDS:  # shorter where several roots want something: their shares are equal sooner
+            longest = max(longest, LONG_PIECE_SECONDS / max(1, len(self._ledger.claims)))
         had = job.spent + (job.left - job.queued) * mean  # what is under way, by what is known now
         least = max(WORTH_SHARING, had / workers * LEAST_SHARE)
         size = max(ceil(job.queued / (2 * workers)), int(least / mean))
