@@ -353,13 +353,10 @@ class Worker(Peer):
     # ---- messages ----------------------------------------------------------------------------------------------
 
     def _assign(self, message: m.Assign, frames: m.Frames) -> None:
-        parcel = message.parcel
-        if parcel is None:
-            parcel = self._chunk
-        elif not parcel.buffers:
-            self._chunk = parcel
-        if message.more:
-            self._chunk = message.more[-1]
+        parcel = self._chunk if message.parcel is None else message.parcel
+        last = message.more[-1] if message.more else parcel
+        if not last.buffers:
+            self._chunk = last
         self.state.pieces.append(Piece(message, parcel, frames))
         self.state.rested = False
         self.state.seq = message.seq  # last, see `_idle`

@@ -241,7 +241,7 @@ def test_two_roots_get_fair_shares_of_time() -> None:
     stage.submit(100_000, "r0", function="long")
     stage.submit(100_000, "r1", function="short")
     time: Counter[str] = Counter()
-    for _ in range(150):  # two pieces went to one while the other was not there
+    for _ in range(120):  # two pieces went to one while the other was not there
         seq = min(piece.seq for piece in stage.state.ledger.workers["w0"].held.values())
         piece = stage.held["w0", seq]
         each = 0.004 if piece.owner == "r0" else 0.001
@@ -256,7 +256,7 @@ def test_two_roots_get_fair_shares_of_time_also_if_their_tasks_are_of_one_functi
     stage.submit(100_000, "r0")
     stage.submit(100_000, "r1")
     time: Counter[str] = Counter()
-    for _ in range(150):  # two pieces went to one while the other was not there
+    for _ in range(120):  # two pieces went to one while the other was not there
         seq = min(stage.state.ledger.workers["w0"].held)
         piece = stage.held["w0", seq]
         each = 0.004 if piece.owner == "r0" else 0.001
