@@ -187,7 +187,7 @@ class Dealer:
         more = tuple([other.parcel for other in others]) if others else ()
         sent = sum([other.weight[0] for other in others]) if others else 0
         has_chunk = worker.chunk == (job.owner, job.number, chunk.lo)
-        worker.chunk = None if chunk.parcel.buffers else (job.owner, job.number, last.lo)
+        worker.chunk = (job.owner, job.number, last.lo) if last.parcel.bare else None
         if not has_chunk:
             travels, lies = chunk.weight
             sent += travels + lies * (hi - lo) // (chunk.hi - chunk.lo)
@@ -200,7 +200,7 @@ class Dealer:
         worker.seq += 1
         cut = (lo, hi, chunk.lo, chunk.form, None if has_chunk else chunk.parcel)
         assign = m.Assign(worker.seq, job.owner, job.number, job.spec, *cut, stint, more)
-        ledger.deliver(worker.name, assign, chunk.frames)
+        ledger.deliver(worker.name, assign, [] if has_chunk else chunk.frames)
         if not (worker.held or worker.awake or worker.occupied):
             worker.task, worker.since, worker.heard = "", now, now
         each = GUESS if mean is None else mean

@@ -32,6 +32,11 @@ class Parcel(Header):
     data: bytes
     buffers: tuple[Segment | None, ...] = ()
 
+    @property
+    def bare(self) -> bool:
+        """Whether it is a pickle without buffers; a large one is a buffer itself, as there is no data then."""
+        return not self.buffers or (not self.data and len(self.buffers) == 1)
+
 
 class Failure(Header):
     """The exception of one task: pickled, as a remote traceback, and in one line; `id` is that of its `Mishap`."""

@@ -18,7 +18,7 @@ from weakref import WeakSet
 import msgspec
 
 from scoop_core import messages as m
-from scoop_core.config import RETRIES
+from scoop_core.config import PIECE_TASKS, RETRIES
 from scoop_core.errors import TaskTimeout, WorkerLost
 from scoop_core.future import Batch, Future
 from scoop_core.jobs import CallJob, MapJob, OwnedJob, Shelved
@@ -29,9 +29,11 @@ from scoop_core.task_tree import Place
 CALLS = 256
 #: Arguments of a map travel in chunks of about so many bytes: the broker sends one whole, for whatever part of it ...
 CHUNK_BYTES = 64 * 1024
-#: ... has at most so many tasks, ...
-CHUNK_TASKS = 10_000
-#: ... and so many times more than the one before; the first has one: so it is soon known how large they are.
+#: ... or, where there would be more of these than so many, in larger ones, which lie in shared memory, ...
+CHUNKS = 16
+#: ... up to so many bytes. One has ...
+LARGE_CHUNK_BYTES = 512 * 1024
+#: ... so many times more tasks than the one before; the first has one: so it is soon known how large they are.
 GROWTH = 64
 #: A worker that maps cuts what it keeps in about so many lots, for others to take, ...
 LOTS = 100
@@ -190,12 +192,14 @@ class Owner:
                 lo += chunk.count
 
     def _chunks(self, job: OwnedJob, items: Sequence[Any], form: str) -> Iterator[Dumped]:
-        start, size = 0, len(items) if form == "range" else 1
+        start, size = 0, len(items) if form == "range" else 1  # how many are in the next one
         while chunk := items[start : start + size]:
             explain = partial(explain_item, job.spec.name, chunk, form)
             yield (dumped := self.packer.dump_items(chunk, form, explain))
             start += len(chunk)
-            size = max(1, min(CHUNK_BYTES * len(chunk) // dumped.weight, GROWTH * len(chunk), CHUNK_TASKS))
+            each = dumped.weight / len(chunk)
+            most = max(CHUNK_BYTES, min(each * len(items) / CHUNKS, LARGE_CHUNK_BYTES))
+            size = max(1, min(int(most / each), GROWTH * len(chunk), PIECE_TASKS))
 
     # ---- in ----------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class Runner:
         self._functions.pop(digest, None)
 
     def _unpack(self, piece: Piece) -> Sequence[Any]:
-        """The arguments of a piece. Those of its last chunk are kept for the next piece of it, if it has no buffers.
+        """The arguments of a piece. Those of its last chunk are kept for the next piece of it, if that is bare.
         (Each is either of a type that can't change, or unpickled for its own task only.)"""
         assign, parcel = piece.assign, piece.parcel
         lo, hi = assign.lo, assign.hi  # the end of the piece may be cut off meanwhile
@@ -87,7 +87,7 @@ class Runner:
             for parcel in assign.more:
                 items = self._packer.unpack_items(assign.form, parcel, [])
                 arguments += items[: hi - lo - len(arguments)]
-        if not parcel.buffers:
+        if parcel.bare:
             self._chunk = (parcel, items)
         return arguments
 

@@ -81,7 +81,7 @@ class Worker(Peer):
         self._watch = watch
         self._beat = BEAT
         self._stopped = False
-        self._chunk = m.Parcel(b"")  # of the last piece that came
+        self._chunk: tuple[m.Parcel, m.Frames] = (m.Parcel(b""), [])  # of the last piece that came
         self.state = state = WorkerState()
         self.fibers = fibers = Fibers(self._next, self._idle)
         self.accounts = accounts = Accounts(self.name, self.link, state)
@@ -353,9 +353,9 @@ class Worker(Peer):
     # ---- messages ----------------------------------------------------------------------------------------------
 
     def _assign(self, message: m.Assign, frames: m.Frames) -> None:
-        parcel = self._chunk if message.parcel is None else message.parcel
-        last = message.more[-1] if message.more else parcel
-        if not last.buffers:
+        parcel, frames = self._chunk if message.parcel is None else (message.parcel, frames)
+        last = (message.more[-1], []) if message.more else (parcel, frames)
+        if last[0].bare:
             self._chunk = last
         self.state.pieces.append(Piece(message, parcel, frames))
         self.state.rested = False

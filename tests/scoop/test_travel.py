@@ -262,6 +262,21 @@ def test_a_piece_whose_arguments_come_from_several_pickles(pool: Pool) -> None:
         list(results)
 
 
+def test_a_long_map_whose_arguments_lie_in_shared_memory(pool: Pool) -> None:
+    shelf = Path(pool.client.connection.shelf)
+    before = len(list(shelf.iterdir()))
+
+    def first(text: str, seconds: float) -> str:
+        time.sleep(seconds)
+        return text[:7]
+
+    texts = [f"{number:07}" * 1000 for number in range(600)]  # four megabytes
+    for seconds in (0.001, 0.0):  # pieces of a few tasks, and of a whole chunk
+        assert list(futures.map(first, texts, [seconds] * 600)) == [text[:7] for text in texts]
+        assert list(futures.map(operator.itemgetter(0), [[text] for text in texts])) == texts
+    assert len(list(shelf.iterdir())) == before
+
+
 def test_equal_results_are_not_the_same_object(pool: Pool, cells: Cells) -> None:
     cells("import numpy; CACHE = {}\ndef f(_): return CACHE.setdefault(0, numpy.ones(50_000))")
     found = list(futures.map(cells.f, range(50)))

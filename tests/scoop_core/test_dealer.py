@@ -541,11 +541,17 @@ def test_the_tree_tells_how_much_was_sent_and_what_lies_in_shared_memory_counts_
     assert stage.state.picture(0.0)["groups"][0]["sent"] == 3 * first - 8, "it has the function"
 
 
-@pytest.mark.parametrize("buffers", [(), (None,)])
-def test_arguments_that_a_worker_has_from_the_piece_before_do_not_travel_again(buffers: tuple[None, ...]) -> None:
+@pytest.mark.parametrize(
+    ("data", "buffers", "bare"),
+    [(b"x" * 100, (), True), (b"x" * 100, (None,), False), (b"", (None,), True), (b"", (None, None), False)],
+    ids=["a pickle", "with a buffer", "a large pickle", "a large one with a buffer"],
+)
+def test_arguments_that_a_worker_has_from_the_piece_before_do_not_travel_again(
+    data: bytes, buffers: tuple[None, ...], bare: bool
+) -> None:
     stage = Stage(workers=2)
     stage.learn(each=10.0)  # a task a piece
-    ours, others = m.Parcel(b"x" * 100, buffers), m.Parcel(b"y" * 10)
+    ours, others = m.Parcel(data, buffers), m.Parcel(b"y" * 10)
     frames = [b"z" for _ in buffers]
     stage.state.handle("r0", m.Open(1, m.Spec(b"f", "f", "r0", 1, 1, 0), m.Parcel(b"")), [], 0.0)
     stage.state.handle("r0", m.Extend(1, 0, 4, "column", ours), frames, 0.0)
@@ -553,9 +559,12 @@ def test_arguments_that_a_worker_has_from_the_piece_before_do_not_travel_again(b
     for seq in (1, 2, 3):
         stage.done("w0", seq, each=10.0)
     first = [a.parcel for a in sent(stage.sent, m.Assign, "w0")]
-    assert first == [ours, ours if buffers else None, ours if buffers else None, others]
+    assert first == [ours, None if bare else ours, None if bare else ours, others]
     assert [a.parcel for a in sent(stage.sent, m.Assign, "w1")] == [ours], "the other one has its own"
     stage.done("w1", 1, each=10.0)
     assert [a.parcel for a in sent(stage.sent, m.Assign, "w1")] == [ours, others]
     travelled = sum(len(a.parcel.data) for a in sent(stage.sent, m.Assign) if a.parcel is not None)
-    assert stage.state.picture(0.0)["groups"][0]["sent"] == travelled + len(frames) * 4
+    in_frames = [s.frames for s in stage.sent if isinstance(s.header, m.Assign) and s.header.parcel is ours]
+    assert in_frames == [frames] * len(in_frames), "they come with each that names them"
+    assert not any(s.frames for s in stage.sent if isinstance(s.header, m.Assign) and s.header.parcel is None)
+    assert stage.state.picture(0.0)["groups"][0]["sent"] == travelled + len(frames) * len(in_frames)

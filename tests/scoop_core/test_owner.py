@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from scoop_core import messages as m
+from scoop_core.config import PIECE_TASKS
 from scoop_core.errors import BrokerLost, NotPicklable, WorkerLost
 from scoop_core.future import Future
 from scoop_core.jobs import MapJob
 from scoop_core.owner import (
     CALLS,
     CHUNK_BYTES,
-    CHUNK_TASKS,
+    CHUNKS,
     GROWTH,
+    LARGE_CHUNK_BYTES,
     LOT_TASKS,
     LOTS,
     OPEN_JOBS,
@@ -235,9 +237,24 @@ def test_a_map_is_one_job_in_chunks(desk: Desk) -> None:
     assert desk.owner.pending == chunks[-1].hi == 100_000
 
 
+@pytest.mark.parametrize(("count", "size"), [(400_000, 400_000 * 9 / CHUNKS), (2_000_000, LARGE_CHUNK_BYTES)])
+def test_a_long_map_has_few_chunks_and_they_lie_on_the_shelf(desk: Desk, count: int, size: float) -> None:
+    job = desk.map([x / 7 for x in range(count)])
+    [*small, last] = desk.said(m.Extend)
+    large = small[3:]
+    assert all(not e.parcel.buffers for e in small[:3]), "nothing waits until much is pickled"
+    assert all(e.parcel.bare and not e.parcel.data for e in large)
+    sizes = [place.size for e in large for place in e.parcel.buffers if place is not None]
+    assert sizes == pytest.approx([size] * len(large), rel=0.05)
+    assert len(desk.shelf) == len(large) + bool(last.parcel.buffers)
+    for extend in [*small, last]:
+        desk.answer(job.number, extend.lo, *[None] * (extend.hi - extend.lo))
+    assert not desk.shelf
+
+
 def test_no_chunk_has_too_many_tasks(desk: Desk) -> None:
-    desk.map([None] * 100_000)
-    assert max(e.hi - e.lo for e in desk.said(m.Extend)) == CHUNK_TASKS
+    desk.map([None] * 2_000_000)
+    assert max(e.hi - e.lo for e in desk.said(m.Extend)) == PIECE_TASKS
 
 
 def test_large_arguments_travel_one_by_one(desk: Desk) -> None:

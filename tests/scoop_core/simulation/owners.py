@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 NOTHING = m.Parcel(b"")
 
 
+def arguments(lo: int, hi: int, kind: str) -> m.Parcel:
+    """The parcel of the arguments of tasks [lo, hi)."""
+    whose = f"{lo}:{hi}"
+    if kind == "large":  # it lies on the shelf
+        return m.Parcel(b"", (m.Segment(whose, 1000),))
+    return m.Parcel(whose.encode(), (None,) if kind == "buffered" else ())
+
+
+def whose(parcel: m.Parcel) -> tuple[int, int]:
+    """Of which tasks these are the arguments."""
+    segments = [place.name for place in parcel.buffers if place is not None]
+    lo, hi = map(int, (segments[0] if segments else parcel.data.decode()).split(":"))
+    return lo, hi
+
+
 @dataclass(frozen=True)
 class Function:
     """What the tasks of a job do."""
@@ -141,7 +156,7 @@ class Peer:
             for index, one in enumerate(here, lo):
                 job.open[index] = one
             form = rng.choice(("column", "column", "column+"))
-            parcel = m.Parcel(f"{lo}:{end}".encode(), rng.choice(((), (), (None,))))
+            parcel = arguments(lo, end, rng.choice(("small", "small", "large", "buffered")))
             self.send(m.Extend(job.number, lo, end, form, parcel, skip))
             for index in skip:
                 job.end(index, "failed")

@@ -11,7 +11,7 @@ from scoop_core import messages as m
 from scoop_core.config import FLUSH_SECONDS, QUIET_SECONDS
 from scoop_core.task_tree import Place, top
 from scoop_core.worker_state import GroupCount, Piece, Stretch, WorkerState
-from tests.scoop_core.simulation.owners import NOTHING, Function, OwnedJob, Peer
+from tests.scoop_core.simulation.owners import NOTHING, Function, OwnedJob, Peer, whose
 
 if TYPE_CHECKING:
     from tests.scoop_core.simulation.scenarios import Simulation
@@ -260,6 +260,10 @@ class Worker(Peer):
                     yield from self.await_map(of, index)
         except Interrupted:  # as MapResult drops the rest of its job
             of.was_cancelled = True
+            for lot in [lot for lot in of.lots.values() if self.state.claim(lot)]:
+                del of.lots[lot.lo]
+                lot._group.queued -= lot.hi - lot.lo
+                lot._group.cancelled += lot.hi - lot.lo
             if of.job is not None:
                 self.cancel(of.job, 0, of.job.sent)
                 self.close(of.job)
@@ -527,11 +531,11 @@ class Worker(Peer):
         for chunk in chunks:
             assert chunk is not None, f"arguments that should be here are not: {piece}"
             assert len(chunks) == 1 or not chunk.buffers, f"there is no telling whose frames these are: {piece}"
-            lo, hi = map(int, chunk.data.split(b":"))
+            lo, hi = whose(chunk)
             assert lo == end, f"arguments of other tasks: {piece}"
             end = hi
         assert piece.base <= piece.lo < piece.hi <= end, f"not the arguments of these: {piece}"
-        self.chunk = None if chunk is None or chunk.buffers else chunk
+        self.chunk = chunk if chunk is not None and chunk.bare else None
 
     def handle(self, message: m.Header) -> None:
         self.tell_late()
