@@ -145,4 +145,5 @@ def tell_shared(link: Link, state: WorkerState, back: Sequence[tuple[Piece, int,
         own: how many tasks of the worker's own have left it.
     """
     with state.telling:
-        link.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), own, state.told_rich))
+        rich = state.told_rich and not state.stuck
+        link.send(m.Shared(tuple((piece.assign.seq, lo, hi) for piece, lo, hi in back), own, rich))

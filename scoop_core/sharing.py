@@ -54,6 +54,7 @@ class Sharing:
     def tell_rich(self) -> None:
         with self._state.telling:
             self._state.told_rich = True
+            self._state.stuck = False
             self._link.send(m.Rich())
 
     def give_away(self, everything: bool) -> None:
@@ -90,15 +91,16 @@ class Sharing:
         if part is not None and isinstance(running, Lot):
             given += self._export_lot(running, part[0], part[2])
         self._owner.flush()
-        self._tell((), given)
+        self._tell((), given, stuck=bool(own) and not given)
         if not given and not (state.empty and (running is None or running.is_spent)):
             self._accounts.news = True  # what runs may prove long; then the rest is worth it
 
-    def _tell(self, back: Sequence[tuple[Piece, int, int]], given: int) -> None:
+    def _tell(self, back: Sequence[tuple[Piece, int, int]], given: int, stuck: bool = False) -> None:
         state = self._state
         with state.telling:
             state.told_rich = False  # before the look: who submits meanwhile tells it again
             state.told_rich = bool(state.pending)
+            state.stuck = stuck
             tell_shared(self._link, state, back, given)
 
     def _export_call(self, future: Future) -> int:

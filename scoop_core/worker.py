@@ -315,7 +315,7 @@ class Worker(Peer):
         if news or printed or isinstance(piece, Piece):
             if now - accounts.told >= (FLUSH_SECONDS if news else QUIET_SECONDS):
                 accounts.tally(now)
-                if state.pending and not state.told_rich:
+                if state.pending and (state.stuck or not state.told_rich):
                     self._sharing.tell_rich()
             accounts.ticking = news or printed
             pause = FLUSH_SECONDS if accounts.ticking else QUIET_SECONDS

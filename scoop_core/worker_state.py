@@ -158,6 +158,7 @@ class WorkerState:
         self.telling = RLock()
         self.rested = True  # it knows that there is nothing to run
         self.told_rich = False  # it knows that there is something to share
+        self.stuck = False  # ... but that can't travel: it is told so, or would ask again and again
         self.retiring = False  # nothing more is to come; the worker ends when all is over that it has begun
 
     def claim(self, task: Any) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from scoop_core import messages as m
 from scoop_core.cancelling import Cancelling
+from scoop_core.future import Future
 from scoop_core.reporter import Reporter
 from scoop_core.sharing import Sharing
 from scoop_core.waits import Waits
@@ -187,6 +188,23 @@ def test_who_had_nothing_worth_sharing_tells_soon_how_it_goes_on(
     rooms.sharing.give_away(False)
     assert wire.sent == [m.Shared((), 0, False)]
     assert rooms.accounts.news is (left > 1)
+
+
+def test_who_has_only_what_can_not_travel_is_not_asked_again_at_once(
+    rooms: SimpleNamespace, wire: Wire, piece: Piece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(*_: Any) -> None:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+    monkeypatch.setattr(rooms.sharing, "hand_over", pack)
+    wire.state.pending |= {Future(): None for _ in range(3)}
+    rooms.sharing.tell_rich()
+    rooms.sharing.give_away(False)
+    assert wire.sent == [m.Rich(), m.Shared((), 0, False)]
+    assert len(wire.state.pending) == 3
+    assert wire.state.told_rich, "who submits need not tell it"
+    rooms.sharing.tell_rich()  # as is done from time to time
+    assert wire.sent[2:] == [m.Rich()] and not wire.state.stuck
 
 
 def test_who_has_given_all_away_is_not_rich_any_more(rooms: SimpleNamespace, wire: Wire, piece: Piece) -> None:
