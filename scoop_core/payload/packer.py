@@ -19,7 +19,7 @@ from scoop_core.errors import NotPicklable, TaskFailed
 from scoop_core.messages import Failure, Frames, Parcel, Segment
 from scoop_core.payload.explain import blame, first_line, function_name
 from scoop_core.payload.layer import Dumped, Lay, Layer, parcel_of
-from scoop_core.payload.pickler import Packed, Pickler, all_simple, simple_call
+from scoop_core.payload.pickler import Packed, Pickler, all_simple, dump_numbers, simple_call
 from scoop_core.payload.raised import dump_error
 from scoop_core.program import Program
 from scoop_core.proofs import Proof, prove
@@ -215,6 +215,8 @@ class Packer:
 
     def dump_items(self, items: Sequence[Any], form: str, explain: Callable[[int, Exception], Exception]) -> Dumped:
         """As `pack_items`, up to where a parcel is made of it."""
+        if form in ("column", "values") and (data := dump_numbers(items)) is not None:
+            return Dumped(form, len(items), data)
         if form == "range" or all_simple(items, form):
             return Dumped(form, len(items), pickle.dumps(items, 5))
         return self._dump_each(items, form, explain)

@@ -19,6 +19,10 @@ from scoop_core.proofs import is_importable, metaclasses
 
 #: Values of these types pickle and unpickle without fail, and can't change.
 SIMPLE = frozenset({int, float, complex, bool, str, bytes, type(None)})
+#: Those of these are in the pickle, and nowhere else.
+NUMBERS = frozenset({int, float, bool, type(None)})
+#: Of fewer values it takes no time to look at the types.
+FEW = 50
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -73,6 +77,30 @@ class Packed:
 
     def load(self) -> Any:
         return pickle.loads(self.data, buffers=[b() if callable(b) else b for b in self.buffers])
+
+
+class _NumberPickler(pickle.Pickler):
+    """For numbers. It is asked about all that is neither of these types nor a string or a container."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        raise pickle.PicklingError("no number")
+
+
+def dump_numbers(items: Sequence[Any]) -> bytes | None:
+    """The pickle of many values of the types in `NUMBERS`; None if there are few, or others among them.
+
+    To look at the types takes longer than to pickle. So the pickle shows what was in it: strings and containers leave
+    a trace in the memo, beside that of `items`.
+    """
+    if len(items) < FEW or type(items[0]) not in NUMBERS or type(items[-1]) not in NUMBERS:
+        return None
+    file = io.BytesIO()
+    pickler = _NumberPickler(file, 5)
+    try:
+        pickler.dump(items)
+    except Exception:
+        return None
+    return file.getvalue() if len(pickler.memo.copy()) == 1 else None
 
 
 def all_simple(items: Sequence[Any], form: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import enum
 import functools
 import io
 import linecache
@@ -33,6 +34,7 @@ from scoop_core.payload import (
     function_name,
     unpack_error,
 )
+from scoop_core.payload.pickler import FEW, NUMBERS, dump_numbers
 from scoop_core.program import WORKER_NAME, Program
 from scoop_core.store import THRESHOLD, Shelf
 
@@ -337,6 +339,30 @@ def test_a_subclass_of_a_simple_type_keeps_its_class(ends: Ends) -> None:
     form, [number], _ = ends.items([MyInt(3)], "column")
     assert form == "column+"
     assert type(number) is MyInt
+
+
+class Few(enum.IntEnum):
+    SIX = 6
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(0, -1, 2**80, 0.5, float("nan"), True, None),
+        *(1j, "", "text", b"", b"bytes", (1, 2), [], [3], {}, set(), frozenset({4}), bytearray(b"5")),
+        *(MyInt(6), Few.SIX, int, len, ..., np.float64(7.0)),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("place", [0, 500, -1])
+def test_numbers_are_pickled_at_once_and_others_are_told_from_them(odd: Any, place: int) -> None:
+    items: list[Any] = [*range(400), *(x / 7 for x in range(400)), *[True, False, None] * 100]
+    items[place] = odd
+    data = dump_numbers(items)
+    assert (data is not None) == (type(odd) in NUMBERS)
+    if data is not None:
+        assert repr(pickle.loads(data)) == repr(items)
+    assert dump_numbers(items[: FEW - 1]) is None, "it would not be worth while"
 
 
 def test_one_item_that_does_not_travel_fails_alone(ends: Ends) -> None:
