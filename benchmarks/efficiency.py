@@ -181,15 +181,7 @@ def main() -> None:
     found: dict[str, list[list[dict[str, float]]]] = {name: [] for name in POOLS}
     for turn in range(options.rounds):
         for name in sorted(found, reverse=turn % 2 > 0):
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.efficiency",
-                "--one",
-                name,
-                "--workers",
-                str(options.workers),
-            ]
+            command = [sys.executable, "-m", "benchmarks.efficiency", f"--workers={options.workers}", "--one", name]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             found[name].append(json.loads(done.stdout))
     show({name: list(zip(*rounds, strict=True)) for name, rounds in found.items()})
@@ -199,7 +191,7 @@ def show(found: dict[str, list[tuple[dict[str, float], ...]]]) -> None:
     """Print what was found of each pool: for each length of tasks, what each round has used."""
     print("Of all CPU time, the tasks' own, in percent: medians")
     print(
-        f"{'tasks of':>10}" + "".join(f"{name:>22}" for name in found) + "   scoop - multiprocessing.Pool: quartiles"
+        f"{'tasks of':>10}" + "".join(f"{name:>22}" for name in found) + "   the last less the one before: quartiles"
     )
     for place, length in enumerate(LENGTHS):
         of = {name: shares(rows[place]) for name, rows in found.items()}

@@ -310,14 +310,15 @@ class Worker(Peer):
         if self._interrupter.missed:
             self._interrupter.missed = False
             self._reporter.interrupted()
-        # Also between two tasks: there may be something to tell of the next, and nobody who wakes this thread.
-        news = accounts.news or bool(state.pending) or (not state.rested and accounts.context is None)
-        if news or printed or isinstance(piece, Piece):
+        news = accounts.news or bool(state.pending)
+        # Between two tasks: there may be something to tell of the next, and nobody who wakes this thread.
+        between = not state.rested and accounts.context is None
+        if news or printed or between or isinstance(piece, Piece):
             if now - accounts.told >= (FLUSH_SECONDS if news else QUIET_SECONDS):
                 accounts.tally(now)
                 if state.pending and (state.stuck or not state.told_rich):
                     self._sharing.tell_rich()
-            accounts.ticking = news or printed
+            accounts.ticking = news or printed or between
             pause = FLUSH_SECONDS if accounts.ticking else QUIET_SECONDS
             wait = min(wait or pause, pause)
         if state.begun and (left := self._watch_limits(now)) is not None:
