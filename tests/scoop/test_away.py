@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import signal
 import subprocess
@@ -61,12 +62,27 @@ def slow(x: int) -> int:
     return x + 1
 
 
+def first(text: str, seconds: float) -> str:
+    time.sleep(seconds)
+    return text[:7]
+
+
 def test_workers_that_join_get_work_and_end_with_the_pool(pool: Pool, away: Away) -> None:
     results = futures.map(slow, range(40))  # it waits for somebody to come
     process = away()
     assert list(results) == list(range(1, 41))
     pool.stop()
     assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001])
+def test_a_long_map_whose_arguments_lie_in_shared_memory(pool: Pool, away: Away, seconds: float) -> None:
+    """That of the other host, to which they are brought for pieces of a whole chunk, and of a few tasks."""
+    away()
+    texts = [f"{number:07}" * 1000 for number in range(600)]  # four megabytes
+    for _ in range(2):
+        assert list(futures.map(first, texts, [seconds] * 600)) == [text[:7] for text in texts]
+        assert list(futures.map(operator.itemgetter(0), [[text] for text in texts])) == texts
 
 
 @pytest.mark.parametrize("reason", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, "time"])
