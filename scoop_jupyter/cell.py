@@ -66,6 +66,11 @@ def _show_from(shell: InteractiveShell, error: BaseException, name: str) -> None
     if trace is None or isinstance(error, SyntaxError):
         return
     begin = trace
+    while (inner := trace.tb_next) is not None:
+        if inner.tb_lineno:
+            trace = inner
+        else:  # an interrupt struck where Python knows no line, and IPython would show nothing at all
+            trace.tb_next = inner.tb_next
 
     def render() -> list[str]:
         lines: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, begin, tb_offset=0)

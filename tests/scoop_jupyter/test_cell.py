@@ -50,6 +50,23 @@ def test_names_go_to_the_notebook_and_come_from_it(kernel: Kernel) -> None:
     assert kernel.run("_").check().result == "42"
 
 
+def test_an_interrupt_where_python_knows_no_line_is_shown(kernel: Kernel) -> None:
+    """As where a function with variables of closures begins: what the stop button strikes is often there."""
+    cell = kernel.run(
+        "%%scoop --quiet\n"
+        "import sys, types\n"
+        "def struck():\n"
+        "    cell = 1\n"
+        "    frame = (lambda: cell) and sys._getframe()\n"
+        "    nowhere = types.TracebackType(None, frame, 0, -1)\n"
+        "    assert nowhere.tb_lineno is None\n"
+        "    raise KeyboardInterrupt().with_traceback(nowhere)\n"
+        "struck()"
+    )
+    assert cell.error and cell.error.name == "KeyboardInterrupt"
+    assert [line for _, line in POSITION.findall(cell.error.traceback)] == ["9", "8"]
+
+
 def test_futures_and_shared_are_in_reach(new_kernel: Callable[[], Kernel]) -> None:
     kernel = new_kernel()
     cell = kernel.run(
