@@ -38,8 +38,6 @@ PARTS = ("tasks", "threads", "others", "program")
 class Loops:
     """Processes that do what they are given, each a part of it; they are forked for that, and end with it."""
 
-    name = "loops"
-
     def __init__(self, n: int) -> None:
         self._n = n
 
@@ -58,8 +56,6 @@ class Loops:
 
 class Bare:
     """As little as can pass work on through a third process, to workers that listen while they work."""
-
-    name = "bare"
 
     def __init__(self, n: int) -> None:
         self._n = n
@@ -175,6 +171,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="of which medians are shown (default: %(default)s)")
     parser.add_argument("--one", choices=POOLS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("quartiles need two rounds at least")
     if options.one:
         print(json.dumps(measure(options.one, options.workers)))
         return

@@ -80,12 +80,27 @@ def mark(tmp_path: Path) -> Path:
     ],
 )
 def test_the_stop_button(kernel: Kernel, mark: Path, magic: str, call: str) -> None:
+    stopped(kernel, mark, magic, call)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "futures.wait([futures.submit(nap, mark) for _ in range(6)])",
+        "next(futures.as_completed([futures.submit(nap, mark) for _ in range(6)]))",
+    ],
+)
+def test_the_stop_button_while_a_cell_may_still_submit(kernel: Kernel, mark: Path, call: str) -> None:
+    """An interrupt that strikes while functions are pickled may do so where Python knows no line: without our magic,
+    IPython then shows it as text and not as an error."""
+    stopped(kernel, mark, "%%scoop\n", call)
+
+
+def stopped(kernel: Kernel, mark: Path, magic: str, call: str) -> None:
     kernel.run(f"mark = {str(mark)!r}{TASKS}").check()
     cell = kernel.begin(magic + call)
     kernel.until(mark.exists)
-    # The first task may begin before the last is submitted. An interrupt that strikes while functions are pickled may
-    # do so where Python knows no line: without our magic, IPython then shows it as text and not as an error.
-    if "kept" in call:
+    if "kept" in call:  # the first task may begin before the last is submitted
         kernel.until(lambda: "all" in cell.text())
     seconds = kernel.interrupt(cell)
     print(f"over after {seconds:.2f} s")
